@@ -1,0 +1,49 @@
+// Every named limit (I10). A limit that clients or operators can meet is described in
+// docs/operations.md.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace switchback {
+
+// Records. 511 is LMDB's own limit (mdb_env_get_maxkeysize); a longer key could never be rolled
+// back.
+inline constexpr std::size_t kKeyBytesMax = 511;
+inline constexpr std::size_t kValueBytesMaxDefault = 64ull << 20;
+inline constexpr std::size_t kCollectionNameBytesMax = 64;
+inline constexpr std::uint32_t kCollectionCountMax = 1024;
+
+// One atomic write (a MULTI, an MSET): LMDB holds at most 131,071 dirty pages in a transaction (512
+// MiB of 4 KiB pages).
+inline constexpr std::size_t kTransactionBytesMax = 128ull << 20;
+inline constexpr std::size_t kTransactionEffectCountMax = 1u << 20;
+
+// Group commit stops collecting at these.
+inline constexpr std::size_t kBatchBytesMax = 8ull << 20;
+inline constexpr std::size_t kBatchEffectCountMax = 16384;
+
+// The pipeline's queue: past it a write is refused with kBusy.
+inline constexpr std::size_t kQueueBytesMax = 512ull << 20;
+
+// Memtable: past the budget writers wait (back-pressure).
+inline constexpr std::size_t kMemtableBytesMaxDefault = 128ull << 20;
+inline constexpr std::size_t kMemtableRecordCountMaxDefault = 262144;
+// One follower transaction: the memtable's unit of sealing, applying and evicting.
+inline constexpr std::size_t kSegmentBytesMax = 16ull << 20;
+inline constexpr std::size_t kSegmentRecordCountMax = 32768;
+
+// Commit log.
+inline constexpr std::uint64_t kLogFileBytesDefault = 64ull << 20;
+inline constexpr std::uint64_t kLogBytesMaxDefault =
+    8ull << 30;  // past it a follower that holds the log back is given up
+inline constexpr std::size_t kLogSpareFileCountMax = 2;
+
+// How long writers wait at a limit before they get kBusy.
+inline constexpr std::chrono::milliseconds kBackpressureWaitMax{10000};
+// A follower that holds the memtable at its budget and makes no progress for this long leaves
+// service.
+inline constexpr std::chrono::milliseconds kFollowerStallMax{2000};
+
+}  // namespace switchback

@@ -1,0 +1,41 @@
+#include "common/log.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace switchback {
+namespace {
+
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug: return spdlog::level::debug;
+    case LogLevel::kInfo: return spdlog::level::info;
+    case LogLevel::kWarning: return spdlog::level::warn;
+    case LogLevel::kError: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+spdlog::logger& Logger() {
+  static const auto logger = [] {
+    auto made = spdlog::stderr_color_mt("switchback");
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    made->flush_on(spdlog::level::debug);
+    return made;
+  }();
+  return *logger;
+}
+
+}  // namespace
+
+void SetLogLevel(LogLevel level) {
+  Logger().set_level(ToSpdlog(level));
+}
+bool IsLogged(LogLevel level) {
+  return Logger().should_log(ToSpdlog(level));
+}
+void WriteLogLine(LogLevel level, std::string_view line) {
+  Logger().log(ToSpdlog(level), line);
+}
+
+}  // namespace switchback
