@@ -1,0 +1,166 @@
+// DbService: one set of collections over two stores. Reads are answered by the role the flag routes
+// a key to; writes go through one commit log that both stores follow. This is the library's front
+// door; docs/architecture.md explains what is behind it.
+//
+//   auto service = DbService::Open({.data_dir = "/var/lib/app"});
+//   auto session = (*service)->NewSession();
+//   const Collection* users = *(*service)->catalog().Intern("users");
+//   (*service)->Put(*users, "alice", "1");
+//   auto value = session->Get(*users, "alice");
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/backend.hpp"
+#include "common/clock.hpp"
+#include "common/limits.hpp"
+#include "common/result.hpp"
+#include "flags/flag_snapshot.hpp"
+#include "flags/flag_store.hpp"
+#include "service/fill.hpp"
+#include "service/metrics.hpp"
+#include "service/role.hpp"
+#include "service/transaction.hpp"
+
+namespace switchback {
+
+enum class AckMode : std::uint8_t {
+  kLog,     // a write is answered when its batch is durable in the log
+  kStores,  // ... and durable in every store that is in service
+};
+
+struct DbServiceOptions {
+  std::string data_dir;
+  std::string
+      legacy_path;  // adopt this LMDB environment (directory or file); "" = <generation>/legacy
+  std::string unified_path;  // "" = <generation>/unified.sqlite
+  AckMode ack = AckMode::kLog;
+  std::size_t value_bytes_max = kValueBytesMaxDefault;
+  std::size_t memtable_bytes_max = kMemtableBytesMaxDefault;
+  std::size_t memtable_record_count_max = kMemtableRecordCountMaxDefault;
+  std::uint64_t log_file_bytes = kLogFileBytesDefault;
+  std::uint64_t log_bytes_max = kLogBytesMaxDefault;
+  const Clock* clock = &SystemClock();
+};
+
+// States of a follower; docs/architecture.md has the diagram, service/follower_state.hpp the table.
+enum class FollowerState : std::uint8_t { kDetached, kBackfilling, kCatchingUp, kInSync, kFailed };
+const char* FollowerStateName(
+    FollowerState state);  // "detached" "backfilling" "catching-up" "in-sync" "failed"
+
+struct FollowerStatus {
+  FollowerState state = FollowerState::kDetached;
+  std::string engine;  // "lmdb", "sqlite"
+  std::string path;
+  std::string reason;  // why it is not in sync; "" when it is
+  std::uint64_t applied_sequence = 0;
+  std::uint64_t durable_sequence = 0;
+  std::uint64_t lag_batches = 0;     // last_sequence - applied_sequence
+  std::chrono::milliseconds lag{0};  // age of the oldest batch it has not applied
+  std::uint64_t apply_failures = 0;
+  BackendStats store;
+  std::vector<UnservableCollection> unservable;
+};
+
+// How the flag stands: what is asked for, and what is in effect.
+struct RoutingStatus {
+  std::uint64_t flag_revision = 0;
+  double desired_percentage = 0;    // of keys that the flag sends to unified
+  double effective_percentage = 0;  // 0 while a flip is refused or unified is not in sync
+  bool is_refused =
+      false;  // the newest flag asked for unified when it could not serve; set it again once it can
+  std::string reason;       // why effective differs from desired; "" when it does not
+  std::uint64_t flips = 0;  // changes of the effective routing since start
+};
+
+struct ServiceStatus {
+  std::string generation;  // "gen-1"
+  std::string stage;       // off dualwrite shadow live rampdown complete
+  std::uint64_t epoch = 0;
+  std::uint64_t last_sequence = 0;
+  RoutingStatus routing;
+  std::array<FollowerStatus, kRoleCount> followers;
+  std::uint64_t memtable_bytes = 0, memtable_records = 0, memtable_segments = 0;
+  std::uint64_t memtable_bytes_max = 0, memtable_records_max = 0;
+  std::uint64_t log_bytes = 0, log_files = 0, log_first_sequence = 0;
+  bool is_log_failed = false;  // writes are refused; reads go on
+  std::string log_error;
+  std::uint64_t queue_bytes = 0;
+  std::uint64_t writes = 0, write_errors = 0, batches = 0;
+  std::uint64_t backpressure_waits = 0, backpressure_refusals = 0;
+  HistogramSnapshot write_latency;  // Submit to Done
+  HistogramSnapshot log_sync;       // one append and fdatasync
+};
+
+// Reads of one thread. Snapshots are held from the first read of a turn until EndTurn: call EndTurn
+// when the event loop turns, or after each use. A forgotten turn makes both store files grow.
+class Session : public RecordReader {
+ public:
+  virtual void EndTurn() noexcept = 0;
+};
+
+// Thread-safe, except that Close and the destructor come last.
+class DbService {
+ public:
+  // Takes the lock of the data directory (I8), opens both stores, recovers from the log, starts the
+  // threads. Ready on return. Errors: kConflict (another process has the directory; message names
+  // its pid), kRefused (the stores do not belong to this directory), kCorruption, kIo, kNoSpace.
+  // Nothing is changed on kConflict and kRefused.
+  static Result<std::unique_ptr<DbService>> Open(DbServiceOptions options);
+  virtual ~DbService() = default;
+
+  // Answers what is queued, then leaves both stores complete and durable on their own. Idempotent;
+  // the destructor calls it.
+  virtual Status Close() = 0;
+
+  [[nodiscard]] virtual CollectionCatalog& catalog() = 0;
+  // Publish flags here; routing follows at once. Whoever publishes calls JudgeFlags afterwards.
+  [[nodiscard]] virtual FlagStore& flags() = 0;
+  // Decides whether the newest flag snapshot may take effect: a flip to a store that is not filled
+  // is refused and stays refused until flags are published again. Returns kRefused with what is
+  // missing, for the caller's user.
+  virtual Status JudgeFlags() = 0;
+  // The same question without an effect: may `rule` be put into force now?
+  virtual Status MayApply(const FlagRule& rule) = 0;
+
+  [[nodiscard]] virtual std::unique_ptr<Session> NewSession() = 0;
+
+  // Hands a write to the pipeline. Never blocks; `op` must live until its Done.
+  virtual void Submit(WriteOp& op) = 0;
+  // The same, blocking until Done. `run` is WriteOp::Run.
+  virtual Status Write(const std::function<Status(Transaction&)>& run) = 0;
+  Status Put(const Collection& collection, std::string_view key, std::string_view value);
+  Status Delete(const Collection& collection, std::string_view key);
+
+  [[nodiscard]] virtual std::unique_ptr<WatchSet> NewWatchSet() = 0;
+
+  // Names of the collections that exist now, sorted.
+  virtual Result<std::vector<std::string>> CollectionNames() = 0;
+
+  // Waits until every attached store has applied and made durable all that was acknowledged before
+  // the call. kBusy when `wait_max` passes first; the message names the store that holds it up.
+  virtual Status Drain(std::chrono::milliseconds wait_max) = 0;
+
+  // Removes every trace of Switchback from both stores; afterwards only destruction is allowed, and
+  // the data directory says that it is detached. kRefused when a store is not in sync and `force`
+  // is false.
+  virtual Status Detach(bool force) = 0;
+
+  [[nodiscard]] virtual ServiceStatus GetStatus() = 0;
+  [[nodiscard]] virtual MetricsSnapshot GetMetrics() = 0;
+
+  // The seam for the migrator (service/fill.hpp). kRefused when `target` is in sync already or the
+  // source is not.
+  virtual Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) = 0;
+  [[nodiscard]] virtual FillAccess& fill_access() = 0;
+};
+
+}  // namespace switchback
