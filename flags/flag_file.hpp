@@ -1,0 +1,38 @@
+// The flags file: reading it whole, and changing one flag of it. The file is the truth; a person
+// with a text editor may change it at any time.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/result.hpp"
+#include "flags/flag_parser.hpp"
+
+namespace switchback {
+
+// ParseFlags() of the file's content. Blocks for the disk. Errors: those of ParseFlags, kNotFound
+// (no file), kIo; all with the path.
+Result<FlagMap> LoadFlagFile(const std::string& path);
+
+struct FlagChange {
+  bool enabled = false;
+  // 0..100 with up to three decimals. Absent: an enabled flag is on for everybody, whatever the
+  // file said before; a disabled one keeps the percentage that it has.
+  std::optional<double> percentage;
+};
+
+// Sets one flag and leaves everything else in the file as it is: other members, their order, the
+// flag's own salt and lists, the file's mode and owner. A flag written as a boolean stays one
+// unless a percentage is given. The file is made when there is none (mode 0644 less the umask; its
+// folder must be there); a symbolic link is followed and stays. Durable on return, and at any
+// moment readers find the old content or the new.
+//
+// Several processes may call this at once: they take turns at a lock on `.NAME.lock` beside the
+// file, waiting at most 5 s.
+// Errors: kInvalidArgument (name not [A-Za-z0-9_.-]{1,128}, percentage, or the file is not valid
+// now: it is left alone, since a correction might be under way), kUnsupported (flagd document),
+// kTooLarge, kBusy (another writer), kRefused (the owner cannot be kept), kNoSpace, kNotFound (no
+// such folder, a dangling link), kIo.
+Status SetFlagInFile(const std::string& path, const std::string& name, const FlagChange& change);
+
+}  // namespace switchback

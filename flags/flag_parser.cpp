@@ -1,0 +1,127 @@
+#include "flags/flag_parser.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "flags/share.hpp"
+#include "flags/strict_json.hpp"
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+tl::unexpected<Error> Invalid(std::string message) {
+  return Fail(ErrorCode::kInvalidArgument, std::move(message));
+}
+
+Status ReadEnabled(const Json& value, FlagSettings& settings) {
+  if (!value.is_boolean()) return Invalid("\"enabled\" must be true or false");
+  settings.enabled = value.get<bool>();
+  return {};
+}
+
+Status ReadPercentage(const Json& value, FlagSettings& settings) {
+  if (!value.is_number()) return Invalid("\"percentage\" must be a number");
+  auto share = ShareFromPercentage(value.get<double>());
+  if (!share) return Fail(share.error());
+  settings.share = *share;
+  return {};
+}
+
+Status ReadSalt(const Json& value, FlagSettings& settings) {
+  if (!value.is_string()) return Invalid("\"salt\" must be a string");
+  settings.salt = value.get_ref<const std::string&>();
+  return {};
+}
+
+Status ReadBucketing(const Json& value, FlagSettings&) {
+  if (value.is_string() && value.get_ref<const std::string&>() == kBucketingName) return {};
+  return Invalid(fmt::format("\"bucketing\" can only be \"{}\"", kBucketingName));
+}
+
+Status ReadList(const char* name, const Json& value, std::vector<std::string>& list) {
+  if (!value.is_array()) return Invalid(fmt::format("\"{}\" must be a list of strings", name));
+  for (const Json& entry : value) {
+    // An empty entry would match nothing, and whoever wrote it meant something.
+    if (!entry.is_string() || entry.get_ref<const std::string&>().empty()) {
+      return Invalid(fmt::format("\"{}\" must hold only strings that are not empty", name));
+    }
+    list.push_back(entry.get_ref<const std::string&>());
+  }
+  return {};
+}
+
+Status ReadMember(const std::string& name, const Json& value, FlagSettings& settings) {
+  if (name == "enabled") return ReadEnabled(value, settings);
+  if (name == "percentage") return ReadPercentage(value, settings);
+  if (name == "salt") return ReadSalt(value, settings);
+  if (name == "bucketing") return ReadBucketing(value, settings);
+  if (name == "allow") return ReadList("allow", value, settings.allow);
+  if (name == "deny") return ReadList("deny", value, settings.deny);
+  // A misspelt "percentage" that were skipped would put everybody on the new store.
+  return Invalid(fmt::format("unknown member \"{}\"", Printable(name)));
+}
+
+Result<FlagRule> ReadFlag(const std::string& name, const Json& value) {
+  FlagSettings settings;
+  settings.salt = name;
+  if (value.is_boolean()) {
+    settings.enabled = value.get<bool>();
+    settings.is_boolean_form = true;
+    return FlagRule(std::move(settings));
+  }
+  if (!value.is_object()) return Invalid("must be true, false or an object");
+  if (!value.contains("enabled")) return Invalid("\"enabled\" is missing");
+  for (const auto& member : value.items()) {
+    SB_RETURN_IF_ERROR(ReadMember(member.key(), member.value(), settings));
+  }
+  return FlagRule(std::move(settings));
+}
+
+bool IsFlag(const std::string& name, const Json& value) {
+  if (name.starts_with('$')) return false;
+  return name == kUnifiedFlagName || value.is_boolean() || value.is_object();
+}
+
+// The simple document: each member is a flag. The flagd document becomes a second function of this
+// kind.
+Result<FlagMap> ReadSimpleDocument(const Json& document) {
+  FlagMap flags;
+  for (const auto& member : document.items()) {
+    if (!IsFlag(member.key(), member.value())) continue;
+    auto rule = ReadFlag(member.key(), member.value());
+    if (!rule) return Fail(WithContext(rule.error(), "flag " + Printable(member.key())));
+    flags.emplace(member.key(), std::move(*rule));
+  }
+  return flags;
+}
+
+bool IsFlagdDocument(const Json& document) {
+  const auto flags = document.find("flags");
+  return flags != document.end() && flags->is_object();
+}
+
+}  // namespace
+
+Result<FlagMap> ParseFlags(std::string_view json) {
+  if (json.size() > kFlagFileBytesMax) {
+    return Fail(ErrorCode::kTooLarge, fmt::format("flags of {} bytes: at most {} are read",
+                                                  json.size(), kFlagFileBytesMax));
+  }
+  auto document = ParseStrictJson(json);
+  if (!document) return Fail(document.error());
+  if (!document->is_object()) return Invalid("the flags must be one JSON object");
+  if (IsFlagdDocument(*document)) {
+    return Fail(ErrorCode::kUnsupported,
+                "a flagd document (a top-level object \"flags\") is not supported yet: write each "
+                "flag as a top-level member");
+  }
+  return ReadSimpleDocument(*document);
+}
+
+}  // namespace switchback

@@ -1,0 +1,30 @@
+// The flags as they stood after one load of the file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "flags/flag.hpp"
+
+namespace switchback {
+
+using FlagMap = std::map<std::string, FlagRule, std::less<>>;
+
+// Immutable once it is published (FlagStore); any thread may read it. The state before any file was
+// read is the default: no flags, so legacy answers.
+struct FlagSnapshot {
+  std::uint64_t revision = 0;    // counts the changes of valid content: 0 is "no valid file so far"
+  std::uint64_t load_count = 0;  // counts the reads of the file, also of same or broken content
+  std::string content_hash;      // of the content in force, 16 hex digits; "" at revision 0
+  bool is_from_file = false;     // a valid file has been read
+  std::string warning;           // why the file as it is now is not in force; "" when it is
+  FlagMap flags;
+
+  // The rule of kUnifiedFlagName; off for every key when there is none. A search by name: take it
+  // once per snapshot, not once per request. Valid as long as the snapshot.
+  [[nodiscard]] const FlagRule& unified() const;
+};
+
+}  // namespace switchback
