@@ -32,8 +32,8 @@ Result<FileState> StatFile(const std::string& path);
 
 // The content and the state that was true before and after reading it: reads again, a few times,
 // when a writer was at it meanwhile. Blocks for the disk only, never on a pipe or a device.
-// Errors: kNotFound, kTooLarge (more than `bytes_max`), kInvalidArgument (not a regular file), kBusy
-// (never still), kIo.
+// Errors: kNotFound, kTooLarge (more than `bytes_max`), kInvalidArgument (not a regular file),
+// kBusy (never still), kIo.
 Result<FileContent> ReadFileContent(const std::string& path, std::size_t bytes_max);
 
 }  // namespace switchback

@@ -28,7 +28,7 @@ struct FlagChange {
 // moment readers find the old content or the new.
 //
 // Several processes may call this at once: they take turns at a lock on `.NAME.lock` beside the
-// file, waiting at most 5 s.
+// file, waiting at most 2 s.
 // Errors: kInvalidArgument (name not [A-Za-z0-9_.-]{1,128}, percentage, or the file is not valid
 // now: it is left alone, since a correction might be under way), kUnsupported (flagd document),
 // kTooLarge, kBusy (another writer), kRefused (the owner cannot be kept), kNoSpace, kNotFound (no

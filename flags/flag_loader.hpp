@@ -29,9 +29,10 @@ class FlagLoader {
   // `store` outlives the loader. `on_load` may be empty.
   FlagLoader(std::string path, FlagStore& store, FlagLoadCallback on_load);
 
-  // Reads the file whatever its stat says and publishes, also when the content is the same. The
-  // error is why the file is not in force: kNotFound, kIo, kTooLarge, kUnsupported,
-  // kInvalidArgument.
+  // Reads the file whatever its stat says and publishes, also when the content is the same or
+  // broken. A file that cannot be read, or is not there, publishes once, with a warning. The error
+  // is why the file is not in force: kNotFound, kIo, kTooLarge, kUnsupported, kInvalidArgument,
+  // kBusy.
   Status Load();
 
   // Loads if the file changed since the last read: device, inode, size or times differ. For two
@@ -40,25 +41,27 @@ class FlagLoader {
   // changed.
   void Check();
 
-  // How many times the file could not be read or its content was rejected, each broken state counted
-  // once. A file that is not there is no failure. Any thread.
+  // How many times the file could not be read or its content was rejected, each broken state
+  // counted once. A file that is not there is no failure. Any thread.
   [[nodiscard]] std::uint64_t reload_failures() const {
     return reload_failures_.load(std::memory_order_relaxed);
   }
 
  private:
   Status Accept(FileContent file);
-  Status OnBrokenContent(const Error& error);
-  Status OnReadError(const Error& error, bool is_asked_for);
-  FlagSnapshot CopyOfCurrent() const { return *snapshot_; }
-  void Publish(FlagSnapshot snapshot);
+  Status Reject(FlagSnapshot next, const Error& error, bool is_new);
+  Status OnReadError(const Error& error);
+  // `error`, and what follows from it for the flags in force.
+  [[nodiscard]] std::string WarningFor(const Error& error) const;
+  void Publish(FlagSnapshot next);
 
   const std::string path_;
   FlagStore& store_;
   const FlagLoadCallback on_load_;
   std::shared_ptr<const FlagSnapshot> snapshot_;  // the last published
-  std::optional<FileContent> last_read_;  // nullopt after a failed read: then every Check tries again
-  std::string good_content_;              // what snapshot_->flags came from
+  std::optional<FileContent>
+      last_read_;             // nullopt after a failed read: then every Check tries again
+  std::string good_content_;  // what snapshot_->flags came from
   int rechecks_left_ = 0;
   std::atomic<std::uint64_t> reload_failures_{0};
 };

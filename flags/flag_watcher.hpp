@@ -55,15 +55,16 @@ class FlagWatcher {
   void Wake();
 
   const Clock& clock_;
-  FlagLoader loader_;    // the thread's own
-  FolderWatch watch_;    // the thread's own
+  FlagLoader loader_;        // the thread's own
+  FolderWatch watch_;        // the thread's own
   ReloadSchedule schedule_;  // the thread's own
-  UniqueFd wake_;        // eventfd: a request or Stop waits
+  UniqueFd wake_;            // eventfd: a request or Stop waits
   std::thread thread_;
 
   Mutex mutex_;
   CondVar changed_;
   bool is_running_ SB_GUARDED_BY(mutex_) = false;
+  std::thread::id thread_id_ SB_GUARDED_BY(mutex_);
   // Requests are tickets: a load serves all tickets drawn before it began.
   std::uint64_t tickets_drawn_ SB_GUARDED_BY(mutex_) = 0;
   std::uint64_t tickets_served_ SB_GUARDED_BY(mutex_) = 0;

@@ -1,0 +1,229 @@
+// SetFlagInFile: the one way in which this program changes a flags file.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "common/check.hpp"
+#include "common/file.hpp"
+#include "flags/flag_file.hpp"
+#include "flags/share.hpp"
+#include "flags/strict_json.hpp"
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kFlagNameBytesMax = 128;
+constexpr mode_t kNewFileMode = 0644;
+constexpr std::chrono::milliseconds kLockWaitMax{2000};
+constexpr std::chrono::milliseconds kLockRetryInterval{2};
+
+// --- What the new text is -------------------------------------------------------------------
+
+Status CheckName(const std::string& name) {
+  const auto is_name_byte = [](char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '-';
+  };
+  if (!name.empty() && name.size() <= kFlagNameBytesMax && name != "flags" &&
+      std::all_of(name.begin(), name.end(), is_name_byte)) {
+    return {};
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("\"{}\" is no name for a flag: 1 to {} of A-Z a-z 0-9 _ . - (and not "
+                          "\"flags\", which begins a flagd document)",
+                          Printable(name), kFlagNameBytesMax));
+}
+
+// Integers stay integers in the file; the rest has at most three decimals.
+Json PercentageValue(std::uint32_t share) {
+  constexpr std::uint32_t kSharesPerPercent = kShareTotal / 100;
+  if (share % kSharesPerPercent == 0) return share / kSharesPerPercent;
+  return static_cast<double>(share) / kSharesPerPercent;
+}
+
+Status ChangeFlag(Json& flag, bool enabled, std::optional<std::uint32_t> share) {
+  const bool is_new = flag.is_null();
+  if (!is_new && !flag.is_boolean() && !flag.is_object()) {
+    // The reader passes over such a member: it is a setting of somebody else.
+    return Fail(ErrorCode::kInvalidArgument, "there is a member of that name that is no flag");
+  }
+  if (!flag.is_object() && !share) {
+    flag = enabled;
+    return {};
+  }
+  if (!flag.is_object()) flag = Json::object();
+  flag["enabled"] = enabled;
+  if (share) {
+    flag["percentage"] = PercentageValue(*share);
+  } else if (enabled) {
+    flag.erase("percentage");
+  }
+  return {};
+}
+
+Result<std::string> ChangedText(const std::string& text, const std::string& name, bool enabled,
+                                std::optional<std::uint32_t> share) {
+  // Everything is checked, not only the flag to be changed: a file that readers refuse must not
+  // come out of here looking fresh.
+  if (auto flags = ParseFlags(text); !flags) return Fail(flags.error());
+  auto document = ParseStrictJson(text);
+  if (!document) return Fail(document.error());
+  SB_RETURN_IF_ERROR(ChangeFlag((*document)[name], enabled, share));
+  std::string changed = document->dump(2) + "\n";
+  if (auto flags = ParseFlags(changed); !flags) return Fail(flags.error());
+  return changed;
+}
+
+// --- How it gets to the disk ----------------------------------------------------------------
+
+struct Target {
+  std::string path;                   // with all links followed
+  std::optional<struct stat> status;  // nullopt: to be made
+};
+
+Result<Target> FindTarget(const std::string& path) {
+  struct FreeDeleter {
+    void operator()(char* text) const noexcept { std::free(text); }
+  };
+  const std::unique_ptr<char, FreeDeleter> real(::realpath(path.c_str(), nullptr));
+  Target target;
+  struct stat info {};
+  if (real == nullptr) {
+    if (errno != ENOENT) return FailErrno("find " + path, errno);
+    if (::lstat(path.c_str(), &info) == 0) {
+      return Fail(ErrorCode::kNotFound, path + " is a symbolic link to nothing");
+    }
+    target.path = path;
+    return target;
+  }
+  target.path = real.get();
+  if (::stat(target.path.c_str(), &info) != 0) return FailErrno("stat " + target.path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    return Fail(ErrorCode::kInvalidArgument, target.path + " is not a regular file");
+  }
+  target.status = info;
+  return target;
+}
+
+// The path of a file beside `path`: ".NAME" and `suffix`.
+std::string Beside(const std::string& path, std::string_view suffix) {
+  return ParentDirectory(path) + "/." + path.substr(path.rfind('/') + 1) + std::string(suffix);
+}
+
+// Whoever may write the flags file may lock it: a lock file that root made must not shut out the
+// file's owner. Best effort, since only the lock's own owner can do it.
+void ShareLock(int fd, const struct stat& flags_file) {
+  (void)!::fchown(fd, flags_file.st_uid, flags_file.st_gid);
+  (void)!::fchmod(fd, flags_file.st_mode & 0777);
+}
+
+// Keeps the lock as long as the descriptor is open. The file stays: to remove it would let a third
+// writer lock a new one while a second still waits for the old.
+Result<UniqueFd> LockBeside(const Target& target) {
+  const std::string& path = target.path;
+  const std::string lock_path = Beside(path, ".lock");
+  auto fd = OpenFile(lock_path, O_RDWR | O_CREAT);
+  if (!fd) return Fail(fd.error());
+  if (target.status) ShareLock(fd->get(), *target.status);
+  const auto deadline = std::chrono::steady_clock::now() + kLockWaitMax;
+  while (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return FailErrno("lock " + lock_path, errno);
+    if (std::chrono::steady_clock::now() > deadline) {
+      return Fail(ErrorCode::kBusy, "another process is changing " + path);
+    }
+    std::this_thread::sleep_for(kLockRetryInterval);
+  }
+  return fd;
+}
+
+// Gives the new file the mode and the owner of the one that it will replace.
+Status KeepModeAndOwner(int fd, const std::string& path, const struct stat& old) {
+  struct stat now {};
+  if (::fstat(fd, &now) != 0) return FailErrno("stat the new " + path, errno);
+  const bool is_owner_kept = now.st_uid == old.st_uid && now.st_gid == old.st_gid;
+  if (!is_owner_kept && ::fchown(fd, old.st_uid, old.st_gid) != 0) {
+    // With another owner the server might no longer be able to read it, and would not notice a
+    // rollback.
+    return Fail(ErrorCode::kRefused,
+                fmt::format("{} belongs to user {} group {} and would not any more: change it as "
+                            "its owner or as root",
+                            path, old.st_uid, old.st_gid));
+  }
+  // After fchown, which clears some bits.
+  if (::fchmod(fd, old.st_mode & 07777) != 0) return FailErrno("chmod the new " + path, errno);
+  return {};
+}
+
+Status WriteNew(const std::string& path, const Target& target, std::string_view text) {
+  // A leftover of a crash is removed and not reused: it may be another user's.
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return FailErrno("remove " + path, errno);
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kNewFileMode));
+  if (!fd.is_open()) return FailErrno("create " + path, errno);
+  if (target.status) {
+    SB_RETURN_IF_ERROR(KeepModeAndOwner(fd.get(), target.path, *target.status));
+  }
+  if (auto written = WriteAt(fd.get(), text, 0); !written) {
+    return Fail(WithContext(written.error(), path));
+  }
+  if (::fsync(fd.get()) != 0) return FailErrno("fsync " + path, errno);
+  return {};
+}
+
+Status Replace(const Target& target, std::string_view text) {
+  const std::string temporary = Beside(target.path, ".tmp");
+  Status written = WriteNew(temporary, target, text);
+  if (written && ::rename(temporary.c_str(), target.path.c_str()) != 0) {
+    written = FailErrno("rename " + temporary, errno);
+  }
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  return SyncDirectory(ParentDirectory(target.path));
+}
+
+}  // namespace
+
+Status SetFlagInFile(const std::string& path, const std::string& name, const FlagChange& change) {
+  SB_RETURN_IF_ERROR(CheckName(name));
+  std::optional<std::uint32_t> share;
+  if (change.percentage) {
+    auto parsed = ShareFromPercentage(*change.percentage);
+    if (!parsed) return Fail(parsed.error());
+    share = *parsed;
+  }
+  auto target = FindTarget(path);
+  if (!target) return Fail(target.error());
+  const auto lock = LockBeside(*target);
+  if (!lock) return Fail(lock.error());
+  // Looked up again under the lock: another writer may have made or replaced the file meanwhile.
+  target = FindTarget(path);
+  if (!target) return Fail(target.error());
+  std::string text = "{}";
+  if (target->status) {
+    auto content = ReadWholeFile(target->path, kFlagFileBytesMax);
+    if (!content) return Fail(content.error());
+    text = std::move(*content);
+  }
+  auto changed = ChangedText(text, name, change.enabled, share);
+  if (!changed) return Fail(WithContext(changed.error(), "change " + target->path));
+  return Replace(*target, *changed);
+}
+
+}  // namespace switchback
