@@ -1,0 +1,76 @@
+// The settings of `switchback serve`: defaults, then the configuration file, then the command line;
+// each later one wins. Secrets come from files or the environment, never from the command line,
+// where every user of the machine can read them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/log.hpp"
+#include "common/result.hpp"
+#include "service/db_service.hpp"
+
+namespace switchback {
+
+inline constexpr std::uint16_t kRespPortDefault = 6380;
+inline constexpr std::uint16_t kHttpPortDefault = 8080;
+// SELECT takes a number below this.
+inline constexpr unsigned kNumberedCollectionCountMax = 1024;
+inline constexpr std::size_t kConfigBytesMax = 1u << 20;
+inline constexpr std::size_t kSecretBytesMax = 4096;
+
+struct ServerConfig {
+  DbServiceOptions service;
+  std::string flags_path;  // "" = <data-dir>/flags.json
+  std::string bind_address = "127.0.0.1";
+  std::uint16_t port = kRespPortDefault;       // 0 = any free one
+  std::uint16_t http_port = kHttpPortDefault;  // 0 = any free one
+  unsigned threads = 0;                        // RESP io threads; 0 = one per core
+  std::size_t clients_max = 10000;
+  std::size_t output_bytes_max = 0;  // what one client may leave unread; 0 = the RESP server's own
+  std::string password_file, token_file;
+  std::string password;                    // AUTH over RESP; "" = none
+  std::string token;                       // bearer token over HTTP; "" = none
+  std::vector<std::string> allowed_hosts;  // more values of the HTTP Host header to accept
+  std::map<unsigned, std::string> numbered_collections = DefaultNumberedCollections();
+  std::chrono::milliseconds drain_max{10000};  // how long a stop waits for requests in flight
+  LogLevel log_level = LogLevel::kInfo;
+
+  // 0 is `default`, 1..15 are `db1`..`db15`.
+  static std::map<unsigned, std::string> DefaultNumberedCollections();
+  // Where the flags file is, whether named or not.
+  [[nodiscard]] std::string FlagsPath() const;
+};
+
+// Lays the keys of `json`, one object, over `config`. A key is an option's name without the dashes
+// in front (`http_port`, or `http-port`), or one of those that have no option; docs/operations.md
+// lists them. Throws nothing.
+// Errors (kInvalidArgument, with the key): not JSON, an unknown key, a wrong type or value.
+// `config` may then be changed in part: drop it.
+Status ApplyConfigText(std::string_view json, ServerConfig& config);
+
+// ApplyConfigText of the file's content; errors name the file. kNotFound, kIo, kTooLarge besides.
+Status ApplyConfigFile(const std::string& path, ServerConfig& config);
+
+// Reads the secrets: from SWITCHBACK_PASSWORD and SWITCHBACK_TOKEN, else from the files that
+// `config` names (one trailing newline is dropped). Errors: kNotFound, kIo, kTooLarge;
+// kInvalidArgument for an empty secret file, which would silently mean "no secret", and for control
+// characters.
+Status LoadSecrets(ServerConfig& config);
+
+// The last check before anything is opened. kInvalidArgument: no data directory, an address that is
+// none. kRefused: an address that others can reach, without password and token.
+Status CheckConfig(const ServerConfig& config);
+
+// "log" or "stores".
+Result<AckMode> ParseAckMode(std::string_view text);
+
+// True for 127.0.0.0/8, ::1 and "localhost".
+bool IsLoopbackAddress(std::string_view address);
+
+}  // namespace switchback

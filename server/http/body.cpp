@@ -1,0 +1,26 @@
+#include "server/http/body.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "flags/strict_json.hpp"
+
+namespace switchback {
+
+Result<nlohmann::ordered_json> ParseBody(std::string_view body,
+                                         std::initializer_list<std::string_view> known) {
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return nlohmann::ordered_json::object();
+  auto document = ParseStrictJson(body);
+  if (!document) return Fail(WithContext(document.error(), "body"));
+  if (!document->is_object())
+    return Fail(ErrorCode::kInvalidArgument, "body: must be one JSON object");
+  for (const auto& member : document->items()) {
+    if (std::find(known.begin(), known.end(), member.key()) == known.end())
+      return Fail(ErrorCode::kInvalidArgument,
+                  "body: unknown member \"" + Printable(member.key()) + "\"");
+  }
+  return document;
+}
+
+}  // namespace switchback

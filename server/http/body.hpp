@@ -1,0 +1,19 @@
+// Bodies of requests: one JSON object with known members only. A member that is misspelt must not
+// be silently ignored in a request that changes where data is read from.
+#pragma once
+
+#include <initializer_list>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "common/result.hpp"
+
+namespace switchback {
+
+// The object in `body`; an empty body is an empty object. Errors (kInvalidArgument): not a JSON
+// object, a member that is not in `known`, a member twice.
+Result<nlohmann::ordered_json> ParseBody(std::string_view body,
+                                         std::initializer_list<std::string_view> known);
+
+}  // namespace switchback

@@ -1,0 +1,84 @@
+#include "server/http/control_plane.hpp"
+
+#include <utility>
+#include <variant>
+
+#include "server/http/handlers.hpp"
+#include "server/http/problem.hpp"
+
+namespace switchback {
+namespace {
+
+Route Open(Route route) {
+  route.is_open = true;
+  return route;
+}
+Route Blocking(Route route) {
+  route.may_block = true;
+  return route;
+}
+
+// Every route there is. `parts` and `is_stopping` are those of the control plane itself.
+std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  return {
+      Open({"GET", "/healthz", [](Request, Parameters) { return HandleHealth(); }}),
+      Open({"GET", "/readyz",
+            [&](Request, Parameters) { return HandleReady(parts, is_stopping.load()); }}),
+      {"GET", "/metrics", [&](Request, Parameters) { return HandleMetrics(parts); }},
+      {"GET", "/v1/status", [&](Request, Parameters) { return HandleStatus(parts); }},
+      {"GET", "/v1/flags", [&](Request, Parameters) { return HandleFlagList(parts); }},
+      {"GET", "/v1/flags/{name}",
+       [&](Request, Parameters path) { return HandleFlagGet(parts, path[0]); }},
+      Blocking({"PUT", "/v1/flags/{name}",
+                [&](Request request, Parameters path) {
+                  return HandleFlagPut(parts, path[0], request.body);
+                }}),
+      {"GET", "/v1/migration", [&](Request, Parameters) { return HandleMigrationGet(parts); }},
+      Blocking(
+          {"POST", "/v1/migration/start",
+           [&](Request request, Parameters) { return HandleMigrationStart(parts, request.body); }}),
+      Blocking({"POST", "/v1/drain",
+                [&](Request request, Parameters) {
+                  return HandleDrain(parts, is_stopping, request.body);
+                }}),
+  };
+}
+
+}  // namespace
+
+ControlPlane::ControlPlane(ControlPlaneParts parts, AccessOptions access)
+    : parts_(std::move(parts)), access_(std::move(access)), router_(Routes(parts_, is_stopping_)) {}
+
+std::optional<HttpResponse> ControlPlane::CheckAccess(const HttpRequest& request,
+                                                      bool is_open) const {
+  if (auto refusal = access_.CheckHost(request)) return refusal;
+  if (auto refusal = access_.CheckOrigin(request)) return refusal;
+  return is_open ? std::nullopt : access_.CheckToken(request);
+}
+
+HttpResponse ControlPlane::Handle(const HttpRequest& request) const {
+  const Router::Found found = router_.Find(request.method, request.path);
+  const auto* match = std::get_if<Router::Match>(&found);
+  // Access first: without the token nobody learns which paths there are.
+  if (auto refusal = CheckAccess(request, match != nullptr && match->route->is_open))
+    return *std::move(refusal);
+  if (const auto* wrong = std::get_if<Router::WrongMethod>(&found)) {
+    auto response = ProblemResponse(405, "method-not-allowed",
+                                    "this path answers to " + wrong->allow + " only");
+    response.headers.emplace_back("Allow", wrong->allow);
+    return response;
+  }
+  if (match == nullptr) return ProblemResponse(404, "no-route", "there is nothing at this path");
+  if (auto refusal = AccessPolicy::CheckContentType(request)) return *std::move(refusal);
+  return match->route->handler(request, match->parameters);
+}
+
+bool ControlPlane::MayBlock(const HttpRequest& request) const {
+  const Router::Found found = router_.Find(request.method, request.path);
+  const auto* match = std::get_if<Router::Match>(&found);
+  return match != nullptr && match->route->may_block;
+}
+
+}  // namespace switchback

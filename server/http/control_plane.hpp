@@ -1,0 +1,64 @@
+// The HTTP control plane without its sockets: requests in, responses out. docs/protocol.md lists
+// the routes.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+
+#include "common/clock.hpp"
+#include "flags/flag_watcher.hpp"
+#include "migration/migrator.hpp"
+#include "server/http/access.hpp"
+#include "server/http/message.hpp"
+#include "server/http/router.hpp"
+#include "server/http/server_counters.hpp"
+#include "service/db_service.hpp"
+
+namespace switchback {
+
+// How long POST /v1/drain waits when the request does not say, and at most.
+inline constexpr std::chrono::milliseconds kDrainWaitDefault{60'000};
+inline constexpr std::chrono::milliseconds kDrainWaitMax{600'000};
+
+// What the handlers speak to. All of it outlives the control plane.
+struct ControlPlaneParts {
+  DbService& service;
+  FlagWatcher& watcher;
+  Migrator& migrator;
+  const Clock& clock;
+  std::function<ServerCounters()> counters;  // thread-safe
+  ServerIdentity identity;
+};
+
+// Thread-safe.
+class ControlPlane {
+ public:
+  ControlPlane(ControlPlaneParts parts, AccessOptions access);
+  ControlPlane(const ControlPlane&) = delete;
+  ControlPlane& operator=(const ControlPlane&) = delete;
+
+  // Answers any request; an error is a problem document. Blocks as long as the route needs: see
+  // MayBlock.
+  [[nodiscard]] HttpResponse Handle(const HttpRequest& request) const;
+
+  // Whether Handle may wait for a disk or longer, so that it does not belong on an io thread.
+  [[nodiscard]] bool MayBlock(const HttpRequest& request) const;
+
+  // From now on /readyz says that the server is stopping, so that load balancers look elsewhere.
+  void BeginStop() { is_stopping_.store(true, std::memory_order_relaxed); }
+
+  // The table of routes, for whoever checks a description of the interface against it.
+  [[nodiscard]] const Router& router() const { return router_; }
+
+ private:
+  [[nodiscard]] std::optional<HttpResponse> CheckAccess(const HttpRequest& request,
+                                                        bool is_open) const;
+
+  const ControlPlaneParts parts_;
+  const AccessPolicy access_;
+  std::atomic<bool> is_stopping_{false};
+  const Router router_;
+};
+
+}  // namespace switchback

@@ -1,0 +1,161 @@
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "common/log.hpp"
+#include "flags/flag_file.hpp"
+#include "flags/flag_json.hpp"
+#include "flags/share.hpp"
+#include "flags/strict_json.hpp"
+#include "server/http/body.hpp"
+#include "server/http/handlers.hpp"
+#include "server/http/json_text.hpp"
+#include "server/http/problem.hpp"
+#include "server/http/status_json.hpp"
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kReasonBytesMax = 1000;
+
+HttpResponse Answer(const Json& document) {
+  HttpResponse response;
+  response.body = JsonText(document);
+  return response;
+}
+
+// The rule as configured, and how it stands: for the unified flag what is asked for and what is in
+// effect can differ, for others there is no difference.
+Json FlagJson(const std::string& name, const FlagRule& rule, std::uint64_t revision,
+              const RoutingStatus& routing) {
+  Json document{{"name", name}};
+  document.update(Json::parse(FlagRuleToJson(rule), nullptr, false));
+  const bool is_routed = name == kUnifiedFlagName;
+  const double share = static_cast<double>(rule.share()) / 1000;
+  document["desired_percentage"] = share;
+  document["effective_percentage"] = is_routed ? routing.effective_percentage : share;
+  document["is_refused"] = is_routed && routing.is_refused;
+  document["reason"] = is_routed ? routing.reason : "";
+  document["revision"] = revision;
+  return document;
+}
+
+// The flags to show: those of the file, and the unified flag whether it is in the file or not.
+FlagMap ShownFlags(const FlagSnapshot& snapshot) {
+  FlagMap flags = snapshot.flags;
+  flags.try_emplace(std::string(kUnifiedFlagName), snapshot.unified());
+  return flags;
+}
+
+HttpResponse AnswerFlag(const ControlPlaneParts& parts, const std::string& name) {
+  const auto snapshot = parts.service.flags().Current();
+  const FlagMap flags = ShownFlags(*snapshot);
+  const auto flag = flags.find(name);
+  if (flag == flags.end())
+    return ProblemResponse(404, "not-found", "the flags file names no flag " + Printable(name));
+  return Answer(
+      FlagJson(name, flag->second, snapshot->revision, parts.service.GetStatus().routing));
+}
+
+struct FlagRequest {
+  FlagChange change;
+  std::string reason;
+};
+
+Result<FlagRequest> ParseFlagRequest(const std::string& body) {
+  auto document = ParseBody(body, {"enabled", "percentage", "reason"});
+  if (!document) return Fail(document.error());
+  const Json enabled = document->value("enabled", Json());
+  if (!enabled.is_boolean())
+    return Fail(ErrorCode::kInvalidArgument, "body: \"enabled\" must be true or false");
+  FlagRequest request;
+  request.change.enabled = enabled.get<bool>();
+  if (document->contains("percentage")) {
+    const Json& percentage = (*document)["percentage"];
+    if (!percentage.is_number())
+      return Fail(ErrorCode::kInvalidArgument, "body: \"percentage\" must be a number");
+    request.change.percentage = percentage.get<double>();
+  }
+  const Json reason = document->value("reason", Json(""));
+  if (!reason.is_string() || reason.get_ref<const std::string&>().size() > kReasonBytesMax)
+    return Fail(ErrorCode::kInvalidArgument, "body: \"reason\" must be a string of at most " +
+                                                 std::to_string(kReasonBytesMax) + " bytes");
+  request.reason = reason.get<std::string>();
+  return request;
+}
+
+// The rule that the file would hold after `change`, to ask about it before the file is touched.
+Result<FlagRule> RuleAfter(const FlagMap& flags, const std::string& name,
+                           const FlagChange& change) {
+  const auto current = flags.find(name);
+  FlagSettings settings;
+  settings.salt = name;
+  if (current != flags.end()) {
+    settings.share = current->second.configured_share();
+    settings.salt = current->second.salt();
+    settings.allow = current->second.allow();
+    settings.deny = current->second.deny();
+  }
+  settings.enabled = change.enabled;
+  if (change.enabled) settings.share = kShareTotal;
+  if (change.percentage) {
+    auto share = ShareFromPercentage(*change.percentage);
+    if (!share) return Fail(share.error());
+    settings.share = *share;
+  }
+  return FlagRule(std::move(settings));
+}
+
+// Why the change must not be made, or nullopt.
+std::optional<HttpResponse> RefuseChange(const ControlPlaneParts& parts, const std::string& name,
+                                         const FlagChange& change) {
+  auto flags = LoadFlagFile(parts.identity.flags_path);
+  if (!flags && flags.error().code != ErrorCode::kNotFound)
+    return ProblemResponse(
+        409, "flags-file-invalid",
+        "the flags file is left alone, correct it first: " + flags.error().message);
+  auto rule = RuleAfter(flags ? *flags : FlagMap{}, name, change);
+  if (!rule) return ProblemResponse(rule.error());
+  if (name != kUnifiedFlagName) return std::nullopt;
+  const Status may_apply = parts.service.MayApply(*rule);
+  if (may_apply) return std::nullopt;
+  if (may_apply.error().code != ErrorCode::kRefused) return ProblemResponse(may_apply.error());
+  return ProblemResponse(409, "flip-refused", may_apply.error().message);
+}
+
+}  // namespace
+
+HttpResponse HandleFlagList(const ControlPlaneParts& parts) {
+  const auto snapshot = parts.service.flags().Current();
+  const RoutingStatus routing = parts.service.GetStatus().routing;
+  Json document{{"file", parts.identity.flags_path}};
+  document.update(FlagStateJson(*snapshot, parts.watcher.reload_failures()));
+  document["flags"] = Json::array();
+  for (const auto& [name, rule] : ShownFlags(*snapshot))
+    document["flags"].push_back(FlagJson(name, rule, snapshot->revision, routing));
+  return Answer(document);
+}
+
+HttpResponse HandleFlagGet(const ControlPlaneParts& parts, const std::string& name) {
+  return AnswerFlag(parts, name);
+}
+
+HttpResponse HandleFlagPut(const ControlPlaneParts& parts, const std::string& name,
+                           const std::string& body) {
+  auto request = ParseFlagRequest(body);
+  if (!request) return ProblemResponse(request.error());
+  if (auto refusal = RefuseChange(parts, name, request->change)) return *std::move(refusal);
+  if (auto set = SetFlagInFile(parts.identity.flags_path, name, request->change); !set)
+    return ProblemResponse(set.error());
+  LogInfo("flag {} set over HTTP to {}{}{}", name, request->change.enabled,
+          request->change.percentage ? fmt::format(" at {} %", *request->change.percentage) : "",
+          request->reason.empty() ? "" : ": " + Printable(request->reason));
+  // Publish now instead of when the watcher notices. If somebody has broken the file in between,
+  // the answer is the truth: what is in force.
+  if (auto reloaded = parts.watcher.ReloadNow(); !reloaded)
+    return ProblemResponse(reloaded.error());
+  return AnswerFlag(parts, name);
+}
+
+}  // namespace switchback

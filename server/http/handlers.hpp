@@ -1,0 +1,36 @@
+// The handlers behind the routes, one file a group. Functions of the request and of what the parts
+// say at that moment; any thread may call them.
+#pragma once
+
+#include "server/http/control_plane.hpp"
+
+namespace switchback {
+
+// GET /healthz: the process is alive and answers.
+HttpResponse HandleHealth();
+// GET /readyz: 200 when reads and writes can be served, else 503 with the reasons.
+HttpResponse HandleReady(const ControlPlaneParts& parts, bool is_stopping);
+// GET /metrics
+HttpResponse HandleMetrics(const ControlPlaneParts& parts);
+// GET /v1/status
+HttpResponse HandleStatus(const ControlPlaneParts& parts);
+
+// GET /v1/flags
+HttpResponse HandleFlagList(const ControlPlaneParts& parts);
+// GET /v1/flags/{name}: 404 for a flag that no file names, but for the unified flag.
+HttpResponse HandleFlagGet(const ControlPlaneParts& parts, const std::string& name);
+// PUT /v1/flags/{name} {"enabled": bool, "percentage"?: number, "reason"?: string}: edits the flags
+// file and publishes it. 409 leaves the file as it is.
+HttpResponse HandleFlagPut(const ControlPlaneParts& parts, const std::string& name,
+                           const std::string& body);
+
+// GET /v1/migration
+HttpResponse HandleMigrationGet(const ControlPlaneParts& parts);
+// POST /v1/migration/start {}
+HttpResponse HandleMigrationStart(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/drain {"wait_ms_max"?: number}: waits until both stores hold everything, or the server
+// stops. 429 when the time is up first.
+HttpResponse HandleDrain(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping,
+                         const std::string& body);
+
+}  // namespace switchback

@@ -1,0 +1,142 @@
+#include "server/http/http_client.hpp"
+
+#include <algorithm>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "server/net.hpp"
+#include "server/version.hpp"
+
+namespace switchback {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+using Request = http::request<http::string_body>;
+using Parser = http::response_parser<http::string_body>;
+
+// "127.0.0.1:8080", "[::1]:8080".
+std::string Authority(const HttpUrl& url) {
+  const bool is_ipv6 = url.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port);
+}
+
+// One exchange with time limits: Asio has them for asynchronous operations only, so each step is
+// started and the context run until it is done.
+class Exchange {
+ public:
+  explicit Exchange(std::chrono::milliseconds timeout) : timeout_(timeout) {}
+
+  NetError Connect(const HttpUrl& url) {
+    NetError error;
+    tcp::resolver resolver(io_);
+    const auto endpoints = resolver.resolve(url.host, std::to_string(url.port), error);
+    if (error) return error;
+    stream_.expires_after(timeout_);
+    stream_.async_connect(endpoints, [&](NetError e, const tcp::endpoint&) { error = e; });
+    Run();
+    return error;
+  }
+
+  NetError Send(const Request& request, Parser& answer) {
+    NetError error;
+    stream_.expires_after(timeout_);
+    http::async_write(stream_, request, [&](NetError e, std::size_t) { error = e; });
+    Run();
+    if (error) return error;
+    http::async_read(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    Run();
+    return error;
+  }
+
+ private:
+  void Run() {
+    io_.restart();
+    io_.run();
+  }
+
+  const std::chrono::milliseconds timeout_;
+  net::io_context io_{1};
+  beast::tcp_stream stream_{io_};
+  beast::flat_buffer buffer_;
+};
+
+}  // namespace
+
+Result<HttpUrl> ParseHttpUrl(std::string_view url) {
+  const auto fail = [&] {
+    return Fail(ErrorCode::kInvalidArgument,
+                "URL " + std::string(url) + ": must look like http://127.0.0.1:8080");
+  };
+  if (url.starts_with("https://"))
+    return Fail(ErrorCode::kUnsupported,
+                "URL " + std::string(url) + ": https is not supported, tunnel the port instead");
+  constexpr std::string_view kScheme = "http://";
+  if (!url.starts_with(kScheme)) return fail();
+  std::string_view rest = url.substr(kScheme.size());
+  HttpUrl parsed;
+  const auto slash = rest.find('/');
+  if (slash != std::string_view::npos) {
+    parsed.prefix = rest.substr(slash);
+    while (parsed.prefix.ends_with('/')) parsed.prefix.pop_back();
+  }
+  rest = rest.substr(0, slash);
+  std::string_view port;
+  const auto bracket = rest.starts_with('[') ? rest.find(']') : std::string_view::npos;
+  const auto colon = rest.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon != std::string_view::npos) {
+    port = rest.substr(colon + 1);
+    rest = rest.substr(0, colon);
+    if (port.empty()) return fail();
+  }
+  if (bracket != std::string_view::npos) {
+    if (rest.size() != bracket + 1) return fail();
+    rest = rest.substr(1, bracket - 1);
+  }
+  unsigned number = port.empty() ? 80 : 0;
+  for (const char c : port) {
+    if (c < '0' || c > '9' || number > 65535) return fail();
+    number = number * 10 + static_cast<unsigned>(c - '0');
+  }
+  if (rest.empty() || number == 0 || number > 65535) return fail();
+  parsed.host = rest;
+  parsed.port = static_cast<std::uint16_t>(number);
+  return parsed;
+}
+
+Result<HttpAnswer> HttpClient::Send(std::string_view method, std::string_view path,
+                                    std::string_view body,
+                                    std::chrono::milliseconds timeout) const {
+  const auto unavailable = [&](const std::string& doing, const NetError& error) {
+    return Fail(ErrorCode::kUnavailable,
+                doing + " http://" + Authority(url_) + ": " + error.message());
+  };
+  Request request;
+  request.method_string(beast::string_view(method.data(), method.size()));
+  request.target(url_.prefix + std::string(path));
+  request.set(http::field::host, Authority(url_));
+  request.set(http::field::user_agent, "switchback/" + std::string(kVersion));
+  request.set(http::field::content_type, "application/json");
+  if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
+  request.keep_alive(false);
+  request.body() = std::string(body);
+  request.prepare_payload();
+
+  Exchange exchange(timeout);
+  if (const NetError error = exchange.Connect(url_)) return unavailable("connect to", error);
+  Parser parser;
+  parser.body_limit(kHttpAnswerBytesMax);
+  if (const NetError error = exchange.Send(request, parser)) {
+    if (error == http::error::body_limit)
+      return Fail(ErrorCode::kTooLarge, "the answer of the server is too large");
+    return unavailable("talk to", error);
+  }
+  return HttpAnswer{parser.get().result_int(), std::move(parser.get().body())};
+}
+
+}  // namespace switchback

@@ -1,0 +1,47 @@
+// A small blocking HTTP client for the commands that talk to a running server.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/result.hpp"
+
+namespace switchback {
+
+inline constexpr std::size_t kHttpAnswerBytesMax = 64u << 20;
+
+struct HttpUrl {
+  std::string host;
+  std::uint16_t port = 80;
+  std::string prefix;  // path before the API's own, without a '/' at its end; "" as a rule
+};
+
+// `http://host[:port][/prefix]`; IPv6 addresses in brackets. Errors: kUnsupported (https),
+// kInvalidArgument.
+Result<HttpUrl> ParseHttpUrl(std::string_view url);
+
+struct HttpAnswer {
+  unsigned status = 0;
+  std::string body;
+};
+
+// Stateless but for its settings: one connection a request. Thread-safe.
+class HttpClient {
+ public:
+  // `token` goes out as a bearer token; "" = none.
+  HttpClient(HttpUrl url, std::string token) : url_(std::move(url)), token_(std::move(token)) {}
+
+  // Blocks up to `timeout` for each of connecting and getting the whole answer. `path` begins with
+  // '/'. A body is sent as JSON. An error status is an answer, not an Error. Errors: kUnavailable
+  // (nobody listens, name unknown, time is up, the connection broke), kTooLarge.
+  Result<HttpAnswer> Send(std::string_view method, std::string_view path, std::string_view body,
+                          std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
+
+ private:
+  HttpUrl url_;
+  std::string token_;
+};
+
+}  // namespace switchback

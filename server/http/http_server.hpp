@@ -1,0 +1,58 @@
+// The sockets of the control plane: HTTP/1.1 with keep-alive over whatever answers requests.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/result.hpp"
+#include "server/http/message.hpp"
+#include "server/http/server_counters.hpp"
+
+namespace switchback {
+
+struct HttpServerOptions {
+  std::string bind_address = "127.0.0.1";  // an IP address
+  std::uint16_t port = 0;                  // 0 = any free one
+  std::size_t connections_max = 256;
+  std::size_t header_bytes_max = 16u << 10;
+  std::size_t body_bytes_max = 1u << 20;
+  // For receiving one request, for sending one response, and for an idle connection.
+  std::chrono::milliseconds timeout{30'000};
+};
+
+// Who answers. Both are called from several threads at once.
+struct HttpDispatch {
+  std::function<HttpResponse(const HttpRequest&)> handle;
+  // Requests for which this is true are handled by a worker thread, so that health checks and
+  // metrics are answered while others wait for a disk.
+  std::function<bool(const HttpRequest&)> may_block;
+};
+
+// One io thread and some workers of its own. Start and Stop belong to the owner, the rest is
+// thread-safe.
+class HttpServer {
+ public:
+  HttpServer(HttpDispatch dispatch, HttpServerOptions options);
+  ~HttpServer();  // Stop() without patience
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Listens and returns. Error: kConflict (port in use), kInvalidArgument (address), kIo.
+  Status Start();
+  // The port in use; valid after Start.
+  [[nodiscard]] std::uint16_t port() const;
+  // Stops accepting, closes idle connections, sends the answers that are under way for up to
+  // `drain_max`, joins. Handlers that have begun are waited for in any case.
+  void Stop(std::chrono::milliseconds drain_max);
+  [[nodiscard]] DoorCounters counters() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace switchback

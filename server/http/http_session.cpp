@@ -1,0 +1,173 @@
+#include "server/http/http_session.hpp"
+
+#include <boost/beast/core/bind_handler.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "server/http/problem.hpp"
+#include "server/version.hpp"
+
+namespace switchback {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+// A client that is still sending while it is told that its request is too large gets this much
+// patience; closing at once would make the kernel drop the answer with a reset.
+constexpr std::chrono::seconds kDiscardTimeMax{2};
+constexpr std::size_t kDiscardBytesMax = 8u << 20;
+
+std::string LowerCase(beast::string_view text) {
+  std::string lower(text.data(), text.size());
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return lower;
+}
+
+HttpRequest ToRequest(http::request<http::string_body>& message) {
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  const std::string target(message.target());
+  const auto question = target.find('?');
+  request.path = target.substr(0, question);
+  if (question != std::string::npos) request.query = target.substr(question + 1);
+  for (const auto& field : message) {
+    std::string& value = request.headers[LowerCase(field.name_string())];
+    if (!value.empty()) value += ", ";
+    value.append(field.value().data(), field.value().size());
+  }
+  request.body = std::move(message.body());
+  return request;
+}
+
+}  // namespace
+
+HttpSession::HttpSession(tcp::socket socket, HttpSessionShared& shared)
+    : shared_(shared), stream_(std::move(socket)) {
+  ++shared_.connections;
+  ++shared_.connections_total;
+  NetError ignored;
+  stream_.socket().set_option(tcp::no_delay(true), ignored);
+}
+
+HttpSession::~HttpSession() {
+  --shared_.connections;
+}
+
+void HttpSession::Read() {
+  parser_.emplace();
+  parser_->header_limit(static_cast<std::uint32_t>(shared_.options.header_bytes_max));
+  parser_->body_limit(shared_.options.body_bytes_max);
+  // One deadline for the whole request: a client that sends a byte now and then meets it too.
+  stream_.expires_after(shared_.options.timeout);
+  http::async_read(stream_, buffer_, *parser_,
+                   beast::bind_front_handler(&HttpSession::OnRead, shared_from_this()));
+}
+
+void HttpSession::OnRead(NetError error, std::size_t size) {
+  shared_.bytes_in += size;
+  if (error) {
+    AnswerReadError(error);
+    return;
+  }
+  ++shared_.requests;
+  Dispatch();
+}
+
+void HttpSession::AnswerReadError(NetError error) {
+  if (error == beast::error::timeout && (parser_->got_some() || buffer_.size() > 0))
+    ++shared_.slow_clients_closed;
+  // Everything but a malformed request (a timeout, the end of the stream) ends without an answer.
+  const bool is_malformed = error.category() == make_error_code(http::error::bad_target).category();
+  if (!is_malformed || error == http::error::end_of_stream ||
+      error == http::error::partial_message) {
+    CloseGently();
+    return;
+  }
+  ++shared_.protocol_errors;
+  if (error == http::error::header_limit) {
+    Write(ProblemResponse(431, "header-too-large", "the header is too large"), true);
+  } else if (error == http::error::body_limit) {
+    Write(ProblemResponse(413, "body-too-large", "the body is too large"), true);
+  } else {
+    Write(ProblemResponse(400, "malformed-request", error.message()), true);
+  }
+}
+
+void HttpSession::Dispatch() {
+  is_answering_ = true;
+  is_head_ = parser_->get().method() == http::verb::head;
+  is_last_ = !parser_->get().keep_alive();
+  stream_.expires_never();
+  auto request = std::make_shared<HttpRequest>(ToRequest(parser_->get()));
+  if (!shared_.dispatch.may_block(*request)) {
+    Write(shared_.dispatch.handle(*request), is_last_);
+    return;
+  }
+  // The guard keeps the io thread running until the answer has come back to it.
+  auto guard = net::make_work_guard(stream_.get_executor());
+  net::post(*shared_.workers, [self = shared_from_this(), request, guard] {
+    auto answer = std::make_shared<HttpResponse>(self->shared_.dispatch.handle(*request));
+    net::post(guard.get_executor(), [self, answer] { self->Write(*answer, self->is_last_); });
+  });
+}
+
+void HttpSession::Write(const HttpResponse& answer, bool is_last) {
+  is_answering_ = true;
+  is_last_ = is_last || shared_.is_stopping;
+  response_ = Response();
+  response_.result(answer.status);
+  response_.reason(std::string(HttpReason(answer.status)));
+  response_.set(http::field::server, "switchback/" + std::string(kVersion));
+  response_.set(http::field::content_type, answer.content_type);
+  response_.set(http::field::cache_control, "no-store");
+  response_.set("X-Content-Type-Options", "nosniff");
+  for (const auto& header : answer.headers) response_.set(header.first, header.second);
+  response_.keep_alive(!is_last_);
+  response_.content_length(answer.body.size());
+  if (!is_head_) response_.body() = answer.body;
+  stream_.expires_after(shared_.options.timeout);
+  http::async_write(stream_, response_,
+                    beast::bind_front_handler(&HttpSession::OnWrite, shared_from_this()));
+}
+
+void HttpSession::OnWrite(NetError error, std::size_t size) {
+  shared_.bytes_out += size;
+  is_answering_ = false;
+  is_head_ = false;
+  if (error == beast::error::timeout) ++shared_.slow_clients_closed;
+  if (error) return;  // the last owner is this call: the socket closes with it
+  if (is_last_ || shared_.is_stopping) {
+    CloseGently();
+    return;
+  }
+  Read();
+}
+
+void HttpSession::CloseGently() {
+  NetError ignored;
+  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  if (ignored || shared_.is_stopping) return;
+  stream_.expires_after(kDiscardTimeMax);
+  Discard();
+}
+
+void HttpSession::Discard() {
+  buffer_.clear();
+  stream_.async_read_some(buffer_.prepare(65536),
+                          [self = shared_from_this()](NetError error, std::size_t size) {
+                            self->discarded_bytes_ += size;
+                            if (!error && self->discarded_bytes_ < kDiscardBytesMax)
+                              self->Discard();
+                          });
+}
+
+void HttpSession::Stop() {
+  if (!is_answering_) stream_.close();
+}
+
+}  // namespace switchback

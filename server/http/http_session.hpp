@@ -1,0 +1,62 @@
+// One HTTP connection: read, dispatch, write, and again. Include only in server/http/*.cpp (Beast).
+#pragma once
+
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "server/http/http_server.hpp"
+#include "server/net.hpp"
+
+namespace switchback {
+
+// What the sessions of one server share. Counters may be read from any thread.
+struct HttpSessionShared {
+  HttpDispatch dispatch;
+  HttpServerOptions options;
+  net::thread_pool* workers = nullptr;
+  bool is_stopping = false;  // the io thread's own
+  std::atomic<std::uint64_t> connections{0}, connections_total{0}, rejected{0}, requests{0};
+  std::atomic<std::uint64_t> bytes_in{0}, bytes_out{0}, slow_clients_closed{0}, protocol_errors{0};
+};
+
+// Lives on the io thread, kept alive by its pending operation.
+class HttpSession : public std::enable_shared_from_this<HttpSession> {
+ public:
+  // `shared` outlives every session.
+  HttpSession(tcp::socket socket, HttpSessionShared& shared);
+  ~HttpSession();
+
+  void Read();
+  // Closes the connection now if no request is being answered, else after the answer.
+  void Stop();
+
+ private:
+  using Response = boost::beast::http::response<boost::beast::http::string_body>;
+
+  void OnRead(NetError error, std::size_t size);
+  void AnswerReadError(NetError error);
+  void Dispatch();
+  void Write(const HttpResponse& answer, bool is_last);
+  void OnWrite(NetError error, std::size_t size);
+  void CloseGently();
+  void Discard();
+
+  HttpSessionShared& shared_;
+  boost::beast::tcp_stream stream_;
+  boost::beast::flat_buffer buffer_;
+  std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
+  Response response_;
+  std::size_t discarded_bytes_ = 0;
+  bool is_answering_ = false;
+  bool is_last_ = false;
+  bool is_head_ = false;
+};
+
+}  // namespace switchback

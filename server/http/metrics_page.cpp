@@ -1,0 +1,226 @@
+#include "server/http/metrics_page.hpp"
+
+#include <chrono>
+
+#include "server/http/prometheus.hpp"
+#include "server/version.hpp"
+
+namespace switchback {
+namespace {
+
+using enum MetricType;
+
+std::uint64_t AsFlag(bool value) {
+  return value ? 1 : 0;
+}
+
+void Value(PrometheusText& text, std::string_view name, MetricType type, std::uint64_t value,
+           std::string_view help) {
+  text.Begin(name, type, help);
+  text.Sample(value);
+}
+
+// One sample for each role and operation, taken by `pick` from its counters.
+template <class Pick>
+void PerOperation(PrometheusText& text, const MetricsSnapshot& metrics, const Pick& pick) {
+  for (const Role role : kRoles) {
+    for (std::size_t index = 0; index < kOperationCount; ++index) {
+      const auto operation = static_cast<Operation>(index);
+      text.Sample(pick(metrics.Of(role, operation)),
+                  {{"role", RoleName(role)}, {"operation", OperationName(operation)}});
+    }
+  }
+}
+
+// One sample for each role, taken by `pick` from its follower.
+template <class Pick>
+void PerFollower(PrometheusText& text, const ServiceStatus& status, std::string_view name,
+                 MetricType type, std::string_view help, const Pick& pick) {
+  text.Begin(name, type, help);
+  for (const Role role : kRoles)
+    text.Sample(pick(status.followers[Index(role)]), {{"role", RoleName(role)}});
+}
+
+void AddOperations(PrometheusText& text, const MetricsSnapshot& metrics) {
+  using Counters = MetricsSnapshot::PerOperation;
+  text.Begin("switchback_operations_total", kCounter,
+             "Operations of each role: reads (get, mget, scan) and transactions applied (apply).");
+  PerOperation(text, metrics, [](const Counters& of) { return of.latency.Count(); });
+  text.Begin("switchback_operation_errors_total", kCounter,
+             "Operations that failed in the role's store.");
+  PerOperation(text, metrics, [](const Counters& of) { return of.errors; });
+  text.Begin("switchback_operation_duration_seconds", kHistogram,
+             "Time of an operation of a role, failed ones included.");
+  PerOperation(text, metrics, [](const Counters& of) { return of.latency; });
+  Value(text, "switchback_memtable_hits_total", kCounter, metrics.memtable_hits,
+        "Reads answered from the memtable.");
+  Value(text, "switchback_read_failovers_total", kCounter, metrics.failovers,
+        "Reads that the other role answered after an error.");
+}
+
+void AddWrites(PrometheusText& text, const ServiceStatus& status) {
+  Value(text, "switchback_writes_total", kCounter, status.writes, "Writes handed to the pipeline.");
+  Value(text, "switchback_write_errors_total", kCounter, status.write_errors,
+        "Writes that were answered with an error.");
+  Value(text, "switchback_batches_total", kCounter, status.batches,
+        "Batches appended to the commit log.");
+  text.Begin("switchback_write_duration_seconds", kHistogram,
+             "Time from handing over a write to its acknowledgement.");
+  text.Sample(status.write_latency);
+  text.Begin("switchback_log_sync_duration_seconds", kHistogram,
+             "Time of one append to the commit log with its fdatasync.");
+  text.Sample(status.log_sync);
+  Value(text, "switchback_queue_bytes", kGauge, status.queue_bytes,
+        "Bytes of writes that wait for the pipeline.");
+  Value(text, "switchback_backpressure_waits_total", kCounter, status.backpressure_waits,
+        "Batches that waited because the memtable was at its budget.");
+  Value(text, "switchback_backpressure_refusals_total", kCounter, status.backpressure_refusals,
+        "Writes refused because a limit did not give way in time.");
+}
+
+void AddRouting(PrometheusText& text, const MetricsInput& input) {
+  const RoutingStatus& routing = input.status.routing;
+  text.Begin("switchback_flag_desired_ratio", kGauge,
+             "Share of keys that the flag sends to unified, 0 to 1.");
+  text.Sample(routing.desired_percentage / 100);
+  text.Begin("switchback_flag_effective_ratio", kGauge,
+             "Share of keys that unified answers in fact, 0 to 1.");
+  text.Sample(routing.effective_percentage / 100);
+  Value(text, "switchback_flag_refused", kGauge, AsFlag(routing.is_refused),
+        "1 while the flag asks for a store that could not serve when it was set.");
+  Value(text, "switchback_flag_revision", kGauge, routing.flag_revision,
+        "Number of the flags' content in force.");
+  Value(text, "switchback_flag_reload_failures_total", kCounter,
+        input.counters.flag_reload_failures, "Reads of the flags file that found no valid flags.");
+  Value(text, "switchback_flips_total", kCounter, routing.flips,
+        "Changes of the effective routing since start.");
+  text.Begin("switchback_stage", kGauge, "1 for the stage that the service is in.");
+  for (const char* stage : {"off", "dualwrite", "shadow", "live", "rampdown", "complete"})
+    text.Sample(AsFlag(input.status.stage == stage), {{"stage", stage}});
+}
+
+void AddFollowerProgress(PrometheusText& text, const ServiceStatus& status) {
+  using std::chrono::duration;
+  PerFollower(text, status, "switchback_follower_lag_batches", kGauge,
+              "Batches of the log that the store has not applied.",
+              [](const FollowerStatus& of) { return of.lag_batches; });
+  PerFollower(text, status, "switchback_follower_lag_seconds", kGauge,
+              "Age of the oldest batch that the store has not applied.",
+              [](const FollowerStatus& of) { return duration<double>(of.lag).count(); });
+  PerFollower(text, status, "switchback_follower_applied_sequence", kGauge,
+              "Number of the last batch that the store has applied.",
+              [](const FollowerStatus& of) { return of.applied_sequence; });
+  PerFollower(text, status, "switchback_follower_durable_sequence", kGauge,
+              "Number of the last batch that the store would keep through a power cut.",
+              [](const FollowerStatus& of) { return of.durable_sequence; });
+  PerFollower(text, status, "switchback_follower_apply_failures_total", kCounter,
+              "Transactions that the store failed to apply.",
+              [](const FollowerStatus& of) { return of.apply_failures; });
+  text.Begin("switchback_follower_state", kGauge, "1 for the state that the follower is in.");
+  for (const Role role : kRoles) {
+    const FollowerState current = status.followers[Index(role)].state;
+    for (const FollowerState state :
+         {FollowerState::kDetached, FollowerState::kBackfilling, FollowerState::kCatchingUp,
+          FollowerState::kInSync, FollowerState::kFailed}) {
+      text.Sample(AsFlag(state == current),
+                  {{"role", RoleName(role)}, {"state", FollowerStateName(state)}});
+    }
+  }
+}
+
+void AddStores(PrometheusText& text, const ServiceStatus& status) {
+  PerFollower(text, status, "switchback_store_file_bytes", kGauge, "Size of the store's main file.",
+              [](const FollowerStatus& of) { return of.store.file_bytes; });
+  PerFollower(text, status, "switchback_store_map_bytes", kGauge,
+              "Size of the LMDB memory map; 0 for other engines.",
+              [](const FollowerStatus& of) { return of.store.map_bytes; });
+  PerFollower(text, status, "switchback_store_wal_bytes", kGauge,
+              "Size of the SQLite write-ahead log; 0 for other engines.",
+              [](const FollowerStatus& of) { return of.store.wal_bytes; });
+  PerFollower(text, status, "switchback_store_map_growths_total", kCounter,
+              "Times the LMDB memory map was grown while serving.",
+              [](const FollowerStatus& of) { return of.store.map_growths; });
+}
+
+void AddLogAndMemtable(PrometheusText& text, const ServiceStatus& status) {
+  Value(text, "switchback_memtable_bytes", kGauge, status.memtable_bytes,
+        "Bytes of logged effects that not every serving store has applied.");
+  Value(text, "switchback_memtable_bytes_max", kGauge, status.memtable_bytes_max,
+        "The memtable's budget.");
+  Value(text, "switchback_memtable_records", kGauge, status.memtable_records,
+        "Logged effects that not every serving store has applied.");
+  Value(text, "switchback_memtable_records_max", kGauge, status.memtable_records_max,
+        "The memtable's budget in records.");
+  Value(text, "switchback_memtable_segments", kGauge, status.memtable_segments,
+        "Segments of the memtable, each one transaction of a follower.");
+  Value(text, "switchback_log_bytes", kGauge, status.log_bytes, "Size of the commit log on disk.");
+  Value(text, "switchback_log_files", kGauge, status.log_files, "Files of the commit log.");
+  Value(text, "switchback_log_failed", kGauge, AsFlag(status.is_log_failed),
+        "1 while the log cannot be made durable, so that writes are refused.");
+  Value(text, "switchback_last_sequence", kGauge, status.last_sequence,
+        "Number of the last acknowledged batch.");
+  Value(text, "switchback_epoch", kGauge, status.epoch, "The timeline that batches belong to.");
+}
+
+void AddDoors(PrometheusText& text, const ServerCounters& counters) {
+  struct Column {
+    const char* name;
+    MetricType type;
+    std::uint64_t DoorCounters::*member;
+    const char* help;
+  };
+  static constexpr Column kColumns[] = {
+      {"switchback_connections", kGauge, &DoorCounters::connections, "Open connections."},
+      {"switchback_connections_total", kCounter, &DoorCounters::connections_total,
+       "Connections accepted."},
+      {"switchback_connections_rejected_total", kCounter, &DoorCounters::rejected,
+       "Connections refused at the limit."},
+      {"switchback_requests_total", kCounter, &DoorCounters::requests,
+       "RESP commands and HTTP requests."},
+      {"switchback_received_bytes_total", kCounter, &DoorCounters::bytes_in,
+       "Bytes read from clients."},
+      {"switchback_sent_bytes_total", kCounter, &DoorCounters::bytes_out,
+       "Bytes written to clients."},
+      {"switchback_slow_clients_closed_total", kCounter, &DoorCounters::slow_clients_closed,
+       "Connections closed because the client left too much unread or took too long."},
+      {"switchback_protocol_errors_total", kCounter, &DoorCounters::protocol_errors,
+       "Malformed requests."},
+  };
+  for (const Column& column : kColumns) {
+    text.Begin(column.name, column.type, column.help);
+    text.Sample(counters.resp.*column.member, {{"protocol", "resp"}});
+    text.Sample(counters.http.*column.member, {{"protocol", "http"}});
+  }
+}
+
+void AddProcess(PrometheusText& text, const ProcessStats& process) {
+  text.Begin("switchback_build_info", kGauge, "Always 1; the version is in the label.");
+  text.Sample(std::uint64_t{1}, {{"version", kVersion}});
+  text.Begin("process_cpu_seconds_total", kCounter, "Total user and system CPU time in seconds.");
+  text.Sample(process.cpu_seconds);
+  text.Begin("process_start_time_seconds", kGauge,
+             "Start time of the process since unix epoch in seconds.");
+  text.Sample(process.start_time_seconds);
+  Value(text, "process_resident_memory_bytes", kGauge, process.resident_bytes,
+        "Resident memory size in bytes.");
+  Value(text, "process_open_fds", kGauge, process.open_fds, "Number of open file descriptors.");
+  Value(text, "process_max_fds", kGauge, process.max_fds,
+        "Maximum number of open file descriptors.");
+}
+
+}  // namespace
+
+std::string RenderMetrics(const MetricsInput& input) {
+  PrometheusText text;
+  AddOperations(text, input.metrics);
+  AddWrites(text, input.status);
+  AddRouting(text, input);
+  AddFollowerProgress(text, input.status);
+  AddStores(text, input.status);
+  AddLogAndMemtable(text, input.status);
+  AddDoors(text, input.counters);
+  AddProcess(text, input.process);
+  return text.Take();
+}
+
+}  // namespace switchback

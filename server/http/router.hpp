@@ -1,0 +1,52 @@
+// From method and path to a handler: a table that is walked in order, and that a description of
+// the interface can be checked against.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "server/http/message.hpp"
+
+namespace switchback {
+
+// What stood in place of the pattern's `{name}` parts, in order, percent-decoded.
+using PathParameters = std::vector<std::string>;
+
+struct Route {
+  using Handler = std::function<HttpResponse(const HttpRequest&, const PathParameters&)>;
+
+  std::string method;   // "GET" answers HEAD as well
+  std::string pattern;  // "/v1/flags/{name}"; a `{...}` part matches one non-empty path segment
+  Handler handler;
+  bool is_open = false;    // answered without the token
+  bool may_block = false;  // the handler waits for a disk or longer: not on the io thread
+};
+
+// Immutable after construction; any thread may call it.
+class Router {
+ public:
+  struct Match {
+    const Route* route;  // valid as long as the router
+    PathParameters parameters;
+  };
+  struct WrongMethod {
+    std::string allow;  // for the Allow header: "GET, HEAD, PUT"
+  };
+  struct NoRoute {};
+  using Found = std::variant<Match, WrongMethod, NoRoute>;
+
+  explicit Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
+
+  // A path that cannot be decoded (a stray '%', an encoded NUL) matches nothing.
+  [[nodiscard]] Found Find(std::string_view method, std::string_view path) const;
+
+  [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace switchback

@@ -1,0 +1,148 @@
+#include "server/http/status_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json FollowerJson(const FollowerStatus& follower) {
+  Json unservable = Json::array();
+  for (const UnservableCollection& collection : follower.unservable)
+    unservable.push_back({{"name", collection.name}, {"reason", collection.reason}});
+  return {{"state", FollowerStateName(follower.state)},
+          {"reason", follower.reason},
+          {"engine", follower.engine},
+          {"path", follower.path},
+          {"applied_sequence", follower.applied_sequence},
+          {"durable_sequence", follower.durable_sequence},
+          {"lag_batches", follower.lag_batches},
+          {"lag_ms", follower.lag.count()},
+          {"apply_failures", follower.apply_failures},
+          {"file_bytes", follower.store.file_bytes},
+          {"map_bytes", follower.store.map_bytes},
+          {"wal_bytes", follower.store.wal_bytes},
+          {"map_growths", follower.store.map_growths},
+          {"unservable", std::move(unservable)}};
+}
+
+Json DoorJson(const DoorCounters& door) {
+  return {{"connections", door.connections},
+          {"connections_total", door.connections_total},
+          {"rejected", door.rejected},
+          {"requests", door.requests},
+          {"bytes_in", door.bytes_in},
+          {"bytes_out", door.bytes_out},
+          {"slow_clients_closed", door.slow_clients_closed},
+          {"protocol_errors", door.protocol_errors}};
+}
+
+double Microseconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1000;
+}
+
+}  // namespace
+
+Json LatencyJson(const HistogramSnapshot& histogram) {
+  const std::uint64_t count = histogram.Count();
+  return {{"count", count},
+          {"mean_us", count == 0 ? 0 : Microseconds(histogram.total_ns / count)},
+          {"p50_us", Microseconds(histogram.QuantileNs(0.5))},
+          {"p95_us", Microseconds(histogram.QuantileNs(0.95))},
+          {"p99_us", Microseconds(histogram.QuantileNs(0.99))},
+          {"p999_us", Microseconds(histogram.QuantileNs(0.999))}};
+}
+
+Json RoutingJson(const RoutingStatus& routing) {
+  return {{"flag", kUnifiedFlagName},
+          {"flag_revision", routing.flag_revision},
+          {"desired_percentage", routing.desired_percentage},
+          {"effective_percentage", routing.effective_percentage},
+          {"is_refused", routing.is_refused},
+          {"reason", routing.reason},
+          {"flips", routing.flips}};
+}
+
+Json ServiceStatusJson(const ServiceStatus& status) {
+  Json followers = Json::object();
+  for (const Role role : kRoles)
+    followers[RoleName(role)] = FollowerJson(status.followers[Index(role)]);
+  Json document{{"generation", status.generation},
+                {"stage", status.stage},
+                {"epoch", status.epoch},
+                {"last_sequence", status.last_sequence},
+                {"routing", RoutingJson(status.routing)},
+                {"followers", std::move(followers)}};
+  document["memtable"] = {{"bytes", status.memtable_bytes},
+                          {"bytes_max", status.memtable_bytes_max},
+                          {"records", status.memtable_records},
+                          {"records_max", status.memtable_records_max},
+                          {"segments", status.memtable_segments}};
+  document["log"] = {{"bytes", status.log_bytes},
+                     {"files", status.log_files},
+                     {"first_sequence", status.log_first_sequence},
+                     {"is_failed", status.is_log_failed},
+                     {"error", status.log_error},
+                     {"sync", LatencyJson(status.log_sync)}};
+  document["writes"] = {{"count", status.writes},
+                        {"errors", status.write_errors},
+                        {"batches", status.batches},
+                        {"queue_bytes", status.queue_bytes},
+                        {"backpressure_waits", status.backpressure_waits},
+                        {"backpressure_refusals", status.backpressure_refusals},
+                        {"latency", LatencyJson(status.write_latency)}};
+  return document;
+}
+
+Json OperationsJson(const MetricsSnapshot& metrics) {
+  Json document = Json::object();
+  for (const Role role : kRoles) {
+    Json& of_role = document[RoleName(role)];
+    for (std::size_t index = 0; index < kOperationCount; ++index) {
+      const auto operation = static_cast<Operation>(index);
+      const MetricsSnapshot::PerOperation& counters = metrics.Of(role, operation);
+      Json& of_operation = of_role[OperationName(operation)];
+      of_operation = LatencyJson(counters.latency);
+      of_operation["errors"] = counters.errors;
+    }
+  }
+  document["memtable_hits"] = metrics.memtable_hits;
+  document["failovers"] = metrics.failovers;
+  return document;
+}
+
+Json MigrationJson(const MigrationStatus& status) {
+  Json document{{"state", status.state},
+                {"started_at", status.started_at},
+                {"records_done", status.records_done},
+                {"records_total", status.records_total},
+                {"bytes_done", status.bytes_done},
+                {"records_per_second", status.records_per_second},
+                {"percent", status.percent}};
+  document["eta_seconds"] = status.eta_seconds ? Json(*status.eta_seconds) : Json(nullptr);
+  document["current_collection"] = status.current_collection;
+  document["error"] = status.error;
+  document["can_flip"] = status.can_flip;
+  document["can_flip_reason"] = status.can_flip_reason;
+  return document;
+}
+
+Json FlagStateJson(const FlagSnapshot& snapshot, std::uint64_t reload_failures) {
+  return {{"revision", snapshot.revision},         {"load_count", snapshot.load_count},
+          {"content_hash", snapshot.content_hash}, {"is_from_file", snapshot.is_from_file},
+          {"warning", snapshot.warning},           {"reload_failures", reload_failures}};
+}
+
+Json ServerCountersJson(const ServerCounters& counters) {
+  return {{"resp", DoorJson(counters.resp)}, {"http", DoorJson(counters.http)}};
+}
+
+Json ProcessJson(const ProcessStats& process) {
+  return {{"cpu_seconds", process.cpu_seconds},
+          {"resident_bytes", process.resident_bytes},
+          {"open_fds", process.open_fds},
+          {"max_fds", process.max_fds}};
+}
+
+}  // namespace switchback

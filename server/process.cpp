@@ -1,0 +1,112 @@
+#include "server/process.hpp"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+
+#include "common/check.hpp"
+#include "common/file.hpp"
+#include "common/log.hpp"
+
+namespace switchback {
+namespace {
+
+// SIGUSR2 ends the waiting thread itself; nobody else sends it to that thread.
+constexpr int kEndSignal = SIGUSR2;
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, kEndSignal);
+  return signals;
+}
+
+}  // namespace
+
+StopSignal::StopSignal() {
+  const sigset_t signals = StopSignals();
+  SB_CHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0, "signals can be blocked");
+  // A client that has gone must be an error of its socket, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  thread_ = std::thread([this] { Run(); });
+}
+
+StopSignal::~StopSignal() {
+  {
+    const MutexLock lock(mutex_);
+    is_ending_ = true;
+  }
+  pthread_kill(thread_.native_handle(), kEndSignal);
+  thread_.join();
+}
+
+void StopSignal::Run() {
+  const sigset_t signals = StopSignals();
+  while (true) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) != 0) continue;
+    const MutexLock lock(mutex_);
+    if (is_ending_) return;
+    if (signal == kEndSignal) continue;
+    if (has_come_) {
+      LogWarning("second signal: stopping at once");
+      ::_exit(1);
+    }
+    has_come_ = true;
+    changed_.NotifyAll();
+  }
+}
+
+void StopSignal::Wait() {
+  const MutexLock lock(mutex_);
+  while (!has_come_) changed_.Wait(mutex_);
+}
+
+bool StopSignal::WaitFor(std::chrono::milliseconds duration) {
+  const auto deadline = std::chrono::steady_clock::now() + duration;
+  const MutexLock lock(mutex_);
+  while (!has_come_) {
+    if (!changed_.WaitUntil(mutex_, deadline)) return has_come_;
+  }
+  return true;
+}
+
+bool StopSignal::has_come() const {
+  const MutexLock lock(mutex_);
+  return has_come_;
+}
+
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void NotifyServiceManager(std::string_view state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::size_t size = std::strlen(path);
+  if (size >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, path, size);
+  if (path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return;
+  const auto address_size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
+  const ssize_t sent = ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                                reinterpret_cast<const sockaddr*>(&address), address_size);
+  if (sent < 0) LogWarning("tell the service manager {}: {}", state, std::strerror(errno));
+}
+
+}  // namespace switchback

@@ -1,0 +1,47 @@
+// What a long-running process arranges with its surroundings: signals, limits, the service manager.
+#pragma once
+
+#include <chrono>
+#include <string_view>
+#include <thread>
+
+#include "common/result.hpp"
+#include "common/sync.hpp"
+
+namespace switchback {
+
+// SIGTERM and SIGINT as a condition to wait for. Make one before any other thread is started: the
+// signals are blocked from then on, for threads made later as well. The first signal ends Wait, the
+// second ends the process at once with exit code 1.
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  // Blocks until the first signal has come; at once when it has already.
+  void Wait() SB_EXCLUDES(mutex_);
+  [[nodiscard]] bool has_come() const SB_EXCLUDES(mutex_);
+  // Returns false when `duration` passed without a signal.
+  bool WaitFor(std::chrono::milliseconds duration) SB_EXCLUDES(mutex_);
+
+ private:
+  void Run() SB_EXCLUDES(mutex_);
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool has_come_ SB_GUARDED_BY(mutex_) = false;
+  bool is_ending_ SB_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+// Raises the limit of open files to the most that the system allows this process. Harmless when it
+// cannot.
+void RaiseFileLimit();
+
+// Tells a service manager that waits for it (systemd's Type=notify: NOTIFY_SOCKET is set) the
+// `state`, as "READY=1" or "STOPPING=1". Harmless otherwise.
+void NotifyServiceManager(std::string_view state);
+
+}  // namespace switchback

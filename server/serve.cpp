@@ -1,0 +1,158 @@
+#include "server/serve.hpp"
+
+#include <unistd.h>
+
+#include "common/failpoint.hpp"
+#include "common/log.hpp"
+#include "server/errors.hpp"
+#include "server/flag_judge.hpp"
+#include "server/process.hpp"
+#include "server/version.hpp"
+
+namespace switchback {
+namespace {
+
+HttpServerOptions HttpOptions(const ServerConfig& config) {
+  HttpServerOptions options;
+  options.bind_address = config.bind_address;
+  options.port = config.http_port;
+  return options;
+}
+
+RespServerOptions RespOptions(const ServerConfig& config) {
+  RespServerOptions options;
+  options.bind_address = config.bind_address;
+  options.port = config.port;
+  options.threads = config.threads;
+  options.password = config.password;
+  options.clients_max = config.clients_max;
+  if (config.output_bytes_max != 0) options.output_bytes_max = config.output_bytes_max;
+  options.value_bytes_max = config.service.value_bytes_max;
+  options.numbered_collections = config.numbered_collections;
+  return options;
+}
+
+ServerConfig WithAddress(ServerConfig config) {
+  if (config.bind_address == "localhost") config.bind_address = "127.0.0.1";
+  return config;
+}
+
+}  // namespace
+
+Server::Server(const ServerConfig& config)
+    : config_(WithAddress(config)), clock_(*config.service.clock) {}
+
+Server::~Server() {
+  if (auto stopped = Stop(); !stopped) LogError("stop: {}", stopped.error().message);
+}
+
+Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
+  std::unique_ptr<Server> server(new Server(config));
+  auto service = DbService::Open(server->config_.service);
+  if (!service) return Fail(service.error());
+  server->service_ = *std::move(service);
+  // Only now that the directory is surely ours: before, it could have been a running server's.
+  RemoveEndpoints(server->config_.service.data_dir);
+  SB_RETURN_IF_ERROR(server->StartFlags());
+  SB_RETURN_IF_ERROR(server->StartDoors());
+  SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
+  return server;
+}
+
+Status Server::StartFlags() {
+  auto judge = std::make_shared<FlagJudge>(*service_);
+  watcher_ = std::make_unique<FlagWatcher>(
+      config_.FlagsPath(), service_->flags(),
+      [judge](const std::shared_ptr<const FlagSnapshot>& snapshot) { judge->OnLoad(*snapshot); },
+      clock_);
+  watcher_->Start();
+  migrator_ = std::make_unique<Migrator>(*service_, clock_);
+  // A migration that cannot go on must not keep the data from being served.
+  if (auto resumed = migrator_->ResumeIfInterrupted(); !resumed)
+    LogWarning("go on with the interrupted migration: {}", resumed.error().message);
+  return {};
+}
+
+Status Server::StartDoors() {
+  const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
+  control_plane_ = std::make_unique<ControlPlane>(
+      ControlPlaneParts{*service_, *watcher_, *migrator_, clock_, [this] { return Counters(); },
+                        identity},
+      AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
+  http_ = std::make_unique<HttpServer>(
+      HttpDispatch{
+          [this](const HttpRequest& request) { return control_plane_->Handle(request); },
+          [this](const HttpRequest& request) { return control_plane_->MayBlock(request); }},
+      HttpOptions(config_));
+  resp_ = std::make_unique<RespServer>(*service_, RespOptions(config_));
+  SB_RETURN_IF_ERROR(resp_->Start());
+  // Last, because its handlers look at everything above.
+  return http_->Start();
+}
+
+ServerCounters Server::Counters() const {
+  ServerCounters counters;
+  counters.flag_reload_failures = watcher_->reload_failures();
+  counters.http = http_->counters();
+  const RespServerStats resp = resp_->Stats();
+  counters.resp.connections = resp.connections;
+  counters.resp.connections_total = resp.connections_total;
+  counters.resp.rejected = resp.rejected;
+  counters.resp.requests = resp.commands;
+  counters.resp.bytes_in = resp.bytes_in;
+  counters.resp.bytes_out = resp.bytes_out;
+  counters.resp.slow_clients_closed = resp.slow_clients_closed;
+  counters.resp.protocol_errors = resp.protocol_errors;
+  return counters;
+}
+
+Endpoints Server::endpoints() const {
+  return {ReachableHost(config_.bind_address),
+          resp_->port(),
+          http_->port(),
+          ::getpid(),
+          std::string(kVersion),
+          config_.FlagsPath()};
+}
+
+Status Server::Stop() {
+  if (is_stopped_) return {};
+  is_stopped_ = true;
+  if (control_plane_) control_plane_->BeginStop();
+  if (resp_) resp_->Stop(config_.drain_max);
+  if (http_) http_->Stop(config_.drain_max);
+  if (watcher_) watcher_->Stop();
+  if (!service_) return {};
+  // From here on nobody is answered; the file would send commands to closed ports.
+  RemoveEndpoints(config_.service.data_dir);
+  return service_->Close();
+}
+
+int RunServer(const ServerConfig& config) {
+  SetLogLevel(config.log_level);
+  const auto fail = [](const Error& error) {
+    LogError("{}", error.message);
+    return ExitCode(error.code);
+  };
+  if (auto set = SetFailpointsFromEnvironment(); !set) return fail(set.error());
+  StopSignal stop;
+  RaiseFileLimit();
+  auto server = Server::Start(config);
+  if (!server) {
+    // A wrong argument found this late was not a matter of the command's form.
+    const int code = fail(server.error());
+    return code == kExitUsage ? kExitFailed : code;
+  }
+  const Endpoints endpoints = (*server)->endpoints();
+  LogInfo("ready: RESP on {}:{}, HTTP on {}, data in {}", endpoints.host, endpoints.resp_port,
+          HttpUrlOf(endpoints), config.service.data_dir);
+  NotifyServiceManager("READY=1");
+  stop.Wait();
+  LogInfo("stopping: answering what is in flight");
+  NotifyServiceManager("STOPPING=1");
+  if (auto stopped = (*server)->Stop(); !stopped) return fail(stopped.error());
+  LogInfo("stopped: both stores are complete");
+  return kExitDone;
+}
+
+}  // namespace switchback

@@ -1,0 +1,58 @@
+// The running server: a DbService with its doors. The only place that wires these objects together.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "flags/flag_watcher.hpp"
+#include "migration/migrator.hpp"
+#include "server/config.hpp"
+#include "server/endpoints.hpp"
+#include "server/http/control_plane.hpp"
+#include "server/http/http_server.hpp"
+#include "server/resp/resp_server.hpp"
+#include "service/db_service.hpp"
+
+namespace switchback {
+
+// Belongs to one thread.
+class Server {
+ public:
+  // Opens the service, loads the flags, goes on with an interrupted migration, listens, and writes
+  // endpoints.json. Ready on return. Errors: those of DbService::Open; kConflict for a port in use.
+  // On error everything that was opened is closed again.
+  static Result<std::unique_ptr<Server>> Start(const ServerConfig& config);
+  ~Server();  // Stop()
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Stops accepting, answers what is in flight for up to `drain_max` of the configuration, closes
+  // the service. Fine more than once. Error: that of DbService::Close.
+  Status Stop();
+
+  [[nodiscard]] Endpoints endpoints() const;
+  [[nodiscard]] DbService& service() { return *service_; }
+
+ private:
+  explicit Server(const ServerConfig& config);
+  Status StartFlags();
+  Status StartDoors();
+  [[nodiscard]] ServerCounters Counters() const;
+
+  const ServerConfig config_;
+  const Clock& clock_;
+  // In the order of construction; destroyed in reverse, so that each outlives its users.
+  std::unique_ptr<DbService> service_;
+  std::unique_ptr<FlagWatcher> watcher_;
+  std::unique_ptr<Migrator> migrator_;
+  std::unique_ptr<ControlPlane> control_plane_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<RespServer> resp_;
+  bool is_stopped_ = false;
+};
+
+// The whole life of `switchback serve`: runs until SIGTERM or SIGINT. Returns the exit code and has
+// logged the one line that says why when it is not 0.
+int RunServer(const ServerConfig& config);
+
+}  // namespace switchback
