@@ -9,7 +9,7 @@
 
 namespace switchback::bench {
 
-// Every key has 16 bytes, as the records of docs/figures do.
+// Every key has 16 bytes, as the records of all published figures do.
 inline constexpr std::size_t kKeyBytes = 16;
 using Key = std::array<char, kKeyBytes>;
 

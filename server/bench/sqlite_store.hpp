@@ -36,7 +36,7 @@ void BindBlob(sqlite3_stmt* statement, int index, std::string_view bytes);
 
 // What differs from SQLite's own defaults beside WAL and mmap.
 struct SqliteTuning {
-  int page_bytes = 4096;  // at 100 B values 4 KiB pages read and write fastest (docs/figures)
+  int page_bytes = 4096;  // at 100 B values 4 KiB pages read and write fastest
   // Ten times SQLite's default: fewer, larger checkpoints write up to 1.3 x faster.
   int checkpoint_pages = 10'000;
 };
