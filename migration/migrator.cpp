@@ -104,9 +104,9 @@ Status Migrator::CheckMayStart(const ServiceStatus& status) const {
     return Fail(ErrorCode::kConflict, fmt::format("{} is filled and catches up, {} batches behind",
                                                   RoleName(target_), target.lag_batches));
   }
-  const bool needs_scratch = progress_ != nullptr && progress_->Figures().needs_scratch;
-  const bool is_cancelled = progress_ != nullptr && progress_->is_cancelled();
-  if (target.state == FollowerState::kBackfilling && !needs_scratch && !is_cancelled) {
+  // Without a fill of this process an interrupted one waits for somebody to resume it.
+  const bool is_under_way = progress_ != nullptr && !progress_->Figures().needs_scratch;
+  if (target.state == FollowerState::kBackfilling && is_under_way) {
     return Fail(ErrorCode::kConflict, fmt::format("a fill of {} is under way", RoleName(target_)));
   }
   if (source.state != FollowerState::kInSync) {
@@ -172,11 +172,6 @@ Status Migrator::ResumeIfInterrupted() {
   if (!state) return Fail(state.error());
   if (!state->is_filling) return {};
   return StartFill(FillMode::kResume);
-}
-
-void Migrator::Cancel() {
-  MutexLock lock(mutex_);
-  if (progress_) progress_->Cancel();
 }
 
 MigrationStatus Migrator::GetStatus() {

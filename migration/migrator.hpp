@@ -33,10 +33,6 @@ class Migrator {
   // when there is none. Errors as Start.
   Status ResumeIfInterrupted() SB_EXCLUDES(mutex_);
 
-  // Ends the fill after its current step. What is filled stays, Start goes on from there. Harmless
-  // when none is under way.
-  void Cancel() SB_EXCLUDES(mutex_);
-
   [[nodiscard]] MigrationStatus GetStatus() SB_EXCLUDES(mutex_);
 
  private:
