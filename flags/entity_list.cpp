@@ -30,8 +30,7 @@ EntityList::EntityList(std::vector<std::string> entries) : entries_(std::move(en
   prefixes_ = std::move(kept);
 }
 
-bool EntityList::Contains(std::string_view entity) const noexcept {
-  if (entries_.empty()) return false;
+bool EntityList::Search(std::string_view entity) const noexcept {
   if (std::binary_search(exact_.begin(), exact_.end(), entity, std::less<>())) return true;
   // A prefix of `entity` sorts at or before it, and everything between the two would start with
   // that prefix; none of the others does, so the last one at or before `entity` is the only

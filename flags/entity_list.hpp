@@ -17,7 +17,9 @@ class EntityList {
   // repetition do not matter. Entries must not be empty.
   explicit EntityList(std::vector<std::string> entries);
 
-  [[nodiscard]] bool Contains(std::string_view entity) const noexcept;
+  [[nodiscard]] bool Contains(std::string_view entity) const noexcept {
+    return !entries_.empty() && Search(entity);
+  }
 
   // The entries, sorted and each once: the same list however it was written.
   [[nodiscard]] const std::vector<std::string>& entries() const noexcept { return entries_; }
@@ -28,6 +30,8 @@ class EntityList {
   friend bool operator==(const EntityList&, const EntityList&) = default;
 
  private:
+  [[nodiscard]] bool Search(std::string_view entity) const noexcept;
+
   std::vector<std::string> entries_;
   std::vector<std::string> exact_;     // sorted
   std::vector<std::string> prefixes_;  // sorted, without '*', none a prefix of another

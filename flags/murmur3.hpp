@@ -5,7 +5,6 @@
 // Inline, allocation-free and pure: it runs once for every routed request.
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -20,38 +19,35 @@ class Murmur3Prefix {
  public:
   constexpr Murmur3Prefix() = default;
   explicit Murmur3Prefix(std::string_view prefix, std::uint32_t seed = 0) noexcept
-      : state_(seed), size_(static_cast<std::uint32_t>(prefix.size())) {
-    state_ = MixBlocks(state_, prefix);
-    pending_size_ = prefix.size();
-    CopySmall(pending_.data(), prefix.data(), pending_size_);
+      : state_(seed), bytes_(static_cast<std::uint32_t>(prefix.size())) {
+    for (; prefix.size() >= kBlockBytes; prefix.remove_prefix(kBlockBytes)) {
+      state_ = MixBlock(state_, LoadBlock(prefix.data()));
+    }
+    pending_ = LoadTail(prefix);
+    pending_bits_ = static_cast<std::uint32_t>(8 * prefix.size());
   }
 
   // The hash of the prefix and then `rest`, as if they were one string of less than 4 GiB.
   [[nodiscard]] std::uint32_t Finish(std::string_view rest) const noexcept {
     std::uint32_t hash = state_;
-    const auto total_size = size_ + static_cast<std::uint32_t>(rest.size());
-    std::array<char, kBlockBytes> tail = pending_;
-    std::size_t tail_size = pending_size_;
-    if (tail_size > 0) {
-      // The block that straddles prefix and rest is put together here; what follows is in `rest`.
-      const std::size_t missing = kBlockBytes - tail_size;
-      const std::size_t taken = rest.size() < missing ? rest.size() : missing;
-      CopySmall(tail.data() + tail_size, rest.data(), taken);
-      rest.remove_prefix(taken);
-      tail_size += taken;
-      if (tail_size == kBlockBytes) {
-        hash = MixBlock(hash, LoadBlock(tail.data()));
-        tail_size = 0;
-      }
+    const auto total_bytes = bytes_ + static_cast<std::uint32_t>(rest.size());
+    // Blocks of the whole string do not fall on blocks of `rest`. The bytes that wait for their
+    // block sit in the low end of a register; going through memory byte by byte would cost more
+    // than the hash itself.
+    std::uint64_t waiting = pending_;
+    for (; rest.size() >= kBlockBytes; rest.remove_prefix(kBlockBytes)) {
+      waiting |= std::uint64_t{LoadBlock(rest.data())} << pending_bits_;
+      hash = MixBlock(hash, static_cast<std::uint32_t>(waiting));
+      waiting >>= 32;
     }
-    if (tail_size == 0) {
-      hash = MixBlocks(hash, rest);
-      tail = {};
-      CopySmall(tail.data(), rest.data(), rest.size());
+    waiting |= std::uint64_t{LoadTail(rest)} << pending_bits_;
+    if (pending_bits_ + 8 * rest.size() >= 32) {
+      hash = MixBlock(hash, static_cast<std::uint32_t>(waiting));
+      waiting >>= 32;
     }
-    // Zero bytes add nothing to the tail's block, and a zero block changes nothing.
-    hash ^= Scramble(LoadBlock(tail.data()));
-    return Finalize(hash ^ total_size);
+    // The last 0..3 bytes; none at all are a zero block here, which changes nothing.
+    hash ^= Scramble(static_cast<std::uint32_t>(waiting));
+    return Finalize(hash ^ total_bytes);
   }
 
   friend bool operator==(const Murmur3Prefix&, const Murmur3Prefix&) = default;
@@ -59,11 +55,6 @@ class Murmur3Prefix {
  private:
   static constexpr std::size_t kBlockBytes = 4;
 
-  // Fewer than four bytes: a loop is cheaper than a call of memcpy with a size known only at run
-  // time.
-  static void CopySmall(char* target, const char* source, std::size_t size) noexcept {
-    for (std::size_t index = 0; index < size; ++index) target[index] = source[index];
-  }
   // Little-endian on purpose: the hash of a key must not depend on the machine.
   static std::uint32_t LoadBlock(const char* bytes) noexcept {
     static_assert(std::endian::native == std::endian::little);
@@ -71,19 +62,21 @@ class Murmur3Prefix {
     std::memcpy(&block, bytes, kBlockBytes);
     return block;
   }
+  // 0..3 bytes, little-endian. First, middle and last byte cover all three sizes without a branch
+  // for each.
+  static std::uint32_t LoadTail(std::string_view bytes) noexcept {
+    const std::size_t size = bytes.size();
+    if (size == 0) return 0;
+    const auto at = [&bytes](std::size_t index) {
+      return std::uint32_t{static_cast<unsigned char>(bytes[index])} << (8 * index);
+    };
+    return at(0) | at(size / 2) | at(size - 1);
+  }
   static std::uint32_t Scramble(std::uint32_t block) noexcept {
     return std::rotl(block * 0xcc9e2d51u, 15) * 0x1b873593u;
   }
   static std::uint32_t MixBlock(std::uint32_t hash, std::uint32_t block) noexcept {
     return std::rotl(hash ^ Scramble(block), 13) * 5 + 0xe6546b64u;
-  }
-  // Mixes the whole blocks of `bytes` and leaves the last 0..3 bytes in it.
-  static std::uint32_t MixBlocks(std::uint32_t hash, std::string_view& bytes) noexcept {
-    while (bytes.size() >= kBlockBytes) {
-      hash = MixBlock(hash, LoadBlock(bytes.data()));
-      bytes.remove_prefix(kBlockBytes);
-    }
-    return hash;
   }
   static std::uint32_t Finalize(std::uint32_t hash) noexcept {
     hash = (hash ^ (hash >> 16)) * 0x85ebca6bu;
@@ -92,9 +85,9 @@ class Murmur3Prefix {
   }
 
   std::uint32_t state_ = 0;
-  std::uint32_t size_ = 0;
-  std::size_t pending_size_ = 0;  // 0..3 bytes of the prefix not mixed yet
-  std::array<char, kBlockBytes> pending_{};
+  std::uint32_t bytes_ = 0;         // of the prefix
+  std::uint32_t pending_ = 0;       // its last 0..3 bytes, which fill no block
+  std::uint32_t pending_bits_ = 0;  // 0, 8, 16 or 24
 };
 
 // The hash of one string.

@@ -2,11 +2,31 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "flags/share.hpp"
 #include "tests/unit/flags/flag_test_util.hpp"
+
+namespace {
+std::atomic<std::size_t> allocation_count{0};
+}  // namespace
+
+// Counts what this program allocates, for the one test that promises none.
+void* operator new(std::size_t bytes) {
+  ++allocation_count;
+  if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
+  std::abort();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace switchback {
 namespace {
@@ -140,6 +160,20 @@ TEST(FlagRule, EqualityIsAboutDecisionsAndNotAboutTheForm) {
   EXPECT_FALSE(RuleOf("true") == RuleOf("false"));
   EXPECT_FALSE(RuleOf(R"({"enabled": true, "percentage": 5})") ==
                RuleOf(R"({"enabled": true, "percentage": 5, "salt": "x"})"));
+}
+
+TEST(FlagRule, DecidesWithoutAllocating) {
+  const FlagRule rule = RuleOf(
+      R"({"enabled": true, "percentage": 50, "allow": ["tenant-with-a-long-name-*", "another"],
+          "deny": ["somebody-with-a-long-name-too"]})");
+  const std::string key = "{tenant-with-a-long-name-" + std::string(200, 'x') + "}:record";
+  const std::size_t before = allocation_count;
+
+  bool is_on = rule.Decide(key);
+  is_on = is_on && !rule.Decide("somebody-with-a-long-name-too");
+
+  EXPECT_EQ(allocation_count, before);
+  EXPECT_TRUE(is_on);
 }
 
 TEST(FlagRuleDeathTest, AsksForTheConstantOnlyWhereThereIsOne) {
