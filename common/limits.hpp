@@ -35,15 +35,15 @@ inline constexpr std::size_t kSegmentBytesMax = 16ull << 20;
 inline constexpr std::size_t kSegmentRecordCountMax = 32768;
 
 // Commit log.
-inline constexpr std::uint64_t kLogFileBytesDefault = 64ull << 20;
+inline constexpr std::uint64_t kLogFileBytesDefault = 32ull << 20;
 inline constexpr std::uint64_t kLogBytesMaxDefault =
     8ull << 30;  // past it a follower that holds the log back is given up
 inline constexpr std::size_t kLogSpareFileCountMax = 2;
 
 // How long writers wait at a limit before they get kBusy.
-inline constexpr std::chrono::milliseconds kBackpressureWaitMax{10000};
+inline constexpr std::chrono::milliseconds kBackpressureWaitMax{15000};
 // A follower that holds the memtable at its budget and makes no progress for this long leaves
 // service.
-inline constexpr std::chrono::milliseconds kFollowerStallMax{2000};
+inline constexpr std::chrono::milliseconds kFollowerStallMax{5000};
 
 }  // namespace switchback

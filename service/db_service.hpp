@@ -157,6 +157,11 @@ class DbService {
   [[nodiscard]] virtual ServiceStatus GetStatus() = 0;
   [[nodiscard]] virtual MetricsSnapshot GetMetrics() = 0;
 
+  // The operator's word that the legacy store, changed by another process (I8), is to be used as it
+  // is. It catches up from the log and serves; unified, which may differ now, needs a new fill.
+  // kRefused when it was not changed.
+  virtual Status AcceptForeignLegacy() = 0;
+
   // The seam for the migrator (service/fill.hpp). kRefused when `target` is in sync already or the
   // source is not.
   virtual Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) = 0;

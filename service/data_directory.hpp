@@ -1,0 +1,48 @@
+// The data directory: who owns it, which generation is in use, where its stores are.
+//
+//   LOCK                  held by the one process that may use the directory (I8); contains its pid
+//   CURRENT               name of the generation in use; its rename is the only commit point of a
+//   restore DETACHED              present after a detach: the directory is spent gen-1/stores.json
+//   where the stores are, when not inside gen-1/legacy/  gen-1/unified.sqlite  gen-1/log/
+#pragma once
+
+#include <string>
+
+#include "common/file.hpp"
+#include "common/result.hpp"
+
+namespace switchback {
+
+struct StorePaths {
+  std::string legacy;
+  std::string unified;
+};
+
+// Owns the lock while it lives. Not thread-safe.
+class DataDirectory {
+ public:
+  // Makes the directory when it is missing. Errors: kConflict (names the pid of the owner),
+  // kRefused (detached), kIo.
+  static Result<DataDirectory> Open(const std::string& path);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const std::string& generation() const { return generation_; }
+  [[nodiscard]] std::string generation_path() const { return path_ + "/" + generation_; }
+  [[nodiscard]] std::string log_path() const { return generation_path() + "/log"; }
+
+  // Where the stores are: as remembered, else the `asked` paths, and places inside the generation
+  // for empty ones. kRefused when it is asked for others than it remembers: a directory belongs to
+  // its stores.
+  Result<StorePaths> ResolveStores(const StorePaths& asked) const;
+  // Call once the stores are open and ours. Later calls change nothing.
+  Status RememberStores(const StorePaths& paths);
+  // Says that the stores are on their own from now on.
+  Status MarkDetached();
+
+ private:
+  std::string path_;
+  std::string generation_;
+  UniqueFd lock_;
+};
+
+}  // namespace switchback

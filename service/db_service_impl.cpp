@@ -1,0 +1,561 @@
+#include "service/db_service_impl.hpp"
+
+#include <algorithm>
+
+#include "common/check.hpp"
+#include "common/log.hpp"
+#include "service/follower_state.hpp"
+
+namespace switchback {
+namespace {
+
+constexpr std::chrono::milliseconds kHouseInterval{200};
+constexpr std::chrono::milliseconds kCloseDrainMax{30000};
+constexpr std::chrono::milliseconds kHangMax{
+    10000};  // one transaction or sync that takes longer is a hung store
+
+// Reads of one thread over the shared read path.
+class SessionImpl final : public Session {
+ public:
+  explicit SessionImpl(const ReadContext& context) : reads_(context) {}
+  Result<std::optional<std::string_view>> Get(const Collection& collection,
+                                              std::string_view key) override {
+    return reads_.Get(collection, key);
+  }
+  Result<std::vector<std::optional<std::string>>> MultiGet(
+      const Collection& collection, std::span<const std::string_view> keys) override {
+    return reads_.MultiGet(collection, keys);
+  }
+  Status Scan(const Collection& collection, std::string_view from, const Visitor& visit) override {
+    return reads_.Scan(collection, from, visit);
+  }
+  Result<std::uint64_t> Count(const Collection& collection) override {
+    return reads_.Count(collection);
+  }
+  void EndTurn() noexcept override { reads_.EndTurn(); }
+
+ private:
+  ReadPath reads_;
+};
+
+class LogReaderImpl final : public LogBatchReader {
+ public:
+  LogReaderImpl(CommitLog::Reader reader, CollectionCatalog& catalog)
+      : reader_(std::move(reader)), catalog_(catalog) {}
+  Result<std::optional<LogBatch>> Next(std::uint64_t last) override {
+    auto record = reader_.Next(last);
+    if (!record) return Fail(record.error());
+    if (!record->has_value()) return std::optional<LogBatch>{};
+    auto effects = DecodeBatch((*record)->payload, catalog_);
+    if (!effects) return Fail(effects.error());
+    return LogBatch{(*record)->sequence, *std::move(effects)};
+  }
+
+ private:
+  CommitLog::Reader reader_;
+  CollectionCatalog& catalog_;
+};
+
+Result<bool> HasRecords(Backend& backend, CollectionCatalog& catalog) {
+  auto view = backend.NewReadView();
+  if (!view) return Fail(view.error());
+  SB_RETURN_IF_ERROR((*view)->Begin());
+  auto names = (*view)->CollectionNames();
+  if (!names) return Fail(names.error());
+  for (const std::string& name : *names) {
+    auto collection = catalog.Intern(name);
+    if (!collection) return Fail(collection.error());
+    bool has_record = false;
+    SB_RETURN_IF_ERROR((*view)->Scan(**collection, "", [&](std::string_view, std::string_view) {
+      has_record = true;
+      return false;
+    }));
+    if (has_record) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// --- Opening ---
+
+Result<std::unique_ptr<DbServiceImpl>> DbServiceImpl::Open(DbServiceOptions options,
+                                                           const OpenStore& open_legacy,
+                                                           const OpenStore& open_unified) {
+  auto directory = DataDirectory::Open(options.data_dir);
+  if (!directory) return Fail(directory.error());
+  auto paths = directory->ResolveStores({options.legacy_path, options.unified_path});
+  if (!paths) return Fail(paths.error());
+  std::unique_ptr<DbServiceImpl> service(
+      new DbServiceImpl(std::move(options), *std::move(directory)));
+  service->paths_ = *std::move(paths);
+
+  auto log = CommitLog::Open({.directory = service->directory_.log_path(),
+                              .file_bytes = service->options_.log_file_bytes,
+                              .clock = service->options_.clock});
+  if (!log) return Fail(log.error());
+  service->log_ = *std::move(log);
+
+  std::array<Opened, kRoleCount> stores;
+  SB_RETURN_IF_ERROR(service->OpenStores(open_legacy, open_unified, stores));
+  for (const Role role : kRoles)
+    SB_RETURN_IF_ERROR(service->CheckBelongs(role, stores[Index(role)]));
+  SB_RETURN_IF_ERROR(service->AttachNewStores(stores));
+  SB_RETURN_IF_ERROR(service->directory_.RememberStores(service->paths_));
+  SB_RETURN_IF_ERROR(service->FillMemtable(stores));
+  service->StartThreads(std::move(stores));
+  return service;
+}
+
+Status DbServiceImpl::OpenStores(const OpenStore& open_legacy, const OpenStore& open_unified,
+                                 std::array<Opened, kRoleCount>& stores) {
+  auto legacy = open_legacy(paths_.legacy, !options_.legacy_path.empty(), catalog_);
+  if (!legacy) return Fail(WithContext(legacy.error(), "legacy store"));
+  stores[Index(Role::kLegacy)].backend = *std::move(legacy);
+  auto unified = open_unified(paths_.unified, !options_.unified_path.empty(), catalog_);
+  if (!unified) return Fail(WithContext(unified.error(), "unified store"));
+  stores[Index(Role::kUnified)].backend = *std::move(unified);
+  for (const Role role : kRoles) {
+    Opened& store = stores[Index(role)];
+    auto committed = store.backend->State();
+    if (!committed)
+      return Fail(WithContext(committed.error(), std::string(RoleName(role)) + " store"));
+    store.committed = *std::move(committed);
+    for (const UnservableCollection& unservable : store.backend->unservable()) {
+      LogWarning("{} store: '{}' is not served: {}", RoleName(role), unservable.name,
+                 unservable.reason);
+    }
+  }
+  return {};
+}
+
+// Nothing has been changed when this refuses.
+Status DbServiceImpl::CheckBelongs(Role role, const Opened& store) const {
+  const std::string name = std::string(RoleName(role)) + " store " +
+                           (role == Role::kLegacy ? paths_.legacy : paths_.unified);
+  const StoreState& committed = store.committed;
+  if (committed.log_id.empty()) {
+    if (role == Role::kUnified || log_->last_sequence() == 0) return {};
+    return Fail(ErrorCode::kRefused, name + " was never attached, but this data directory has " +
+                                         std::to_string(log_->last_sequence()) +
+                                         " batches: it is not the store they belong to");
+  }
+  if (committed.log_id != log_->log_id()) {
+    return Fail(ErrorCode::kRefused, name + " belongs to another data directory (log " +
+                                         committed.log_id.substr(0, 8) + ", here " +
+                                         log_->log_id().substr(0, 8) +
+                                         "): use that one, or detach the store there first");
+  }
+  if (committed.applied_sequence > log_->last_sequence()) {
+    return Fail(ErrorCode::kCorruption,
+                name + " is at batch " + std::to_string(committed.applied_sequence) +
+                    ", the commit log ends at " + std::to_string(log_->last_sequence()) +
+                    ": log files are missing. Nothing was changed; run `switchback doctor`");
+  }
+  return {};
+}
+
+// Legacy is adopted as it is. Unified joins at once when there is nothing to copy; else it waits
+// for its first fill.
+Status DbServiceImpl::AttachNewStores(std::array<Opened, kRoleCount>& stores) {
+  Opened& legacy = stores[Index(Role::kLegacy)];
+  Opened& unified = stores[Index(Role::kUnified)];
+  StoreState attached;
+  attached.log_id = log_->log_id();
+  attached.epoch = log_->epoch();
+  attached.applied_sequence = log_->last_sequence();
+  if (legacy.committed.log_id.empty()) {
+    SB_RETURN_IF_ERROR(legacy.backend->Apply({}, attached));
+    SB_RETURN_IF_ERROR(legacy.backend->MakeDurable());
+    legacy.committed = attached;
+    LogInfo("legacy store: adopted {}", paths_.legacy);
+  }
+  if (!unified.committed.log_id.empty() || log_->last_sequence() != 0) return {};
+  for (Opened* store : {&legacy, &unified}) {
+    auto has_records = HasRecords(*store->backend, catalog_);
+    if (!has_records) return Fail(has_records.error());
+    if (*has_records || !store->backend->unservable().empty()) return {};
+  }
+  SB_RETURN_IF_ERROR(unified.backend->Apply({}, attached));
+  unified.committed = attached;
+  return {};
+}
+
+DbServiceImpl::Begin DbServiceImpl::WhereToBegin(Role role, const StoreState& committed) const {
+  if (committed.log_id.empty())
+    return {FollowerState::kDetached, "not filled yet: run `switchback migrate start`"};
+  if (committed.applied_sequence + 1 < log_->first_sequence() &&
+      !(committed.is_filling && committed.fill_collection.empty())) {
+    return {FollowerState::kDetached,
+            std::string("stands at batch ") + std::to_string(committed.applied_sequence) +
+                ", the log begins at " + std::to_string(log_->first_sequence()) +
+                (role == Role::kUnified ? ": fill it again with `switchback migrate start`" : "")};
+  }
+  if (committed.is_filling) return {FollowerState::kBackfilling, "the fill was interrupted"};
+  return {FollowerState::kCatchingUp, "starting"};
+}
+
+// What the stores lack goes into memory, so that the service can answer at once (I3). A store too
+// far behind for the memtable's budget catches up from the log instead; the one that is furthest is
+// always covered.
+Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores) {
+  std::vector<std::uint64_t> positions;
+  for (const Role role : kRoles) {
+    const StoreState& committed = stores[Index(role)].committed;
+    if (WhereToBegin(role, committed).state == FollowerState::kCatchingUp)
+      positions.push_back(committed.applied_sequence);
+  }
+  std::sort(positions.begin(), positions.end());
+  const MemtableOptions options{options_.memtable_bytes_max, options_.memtable_record_count_max,
+                                kSegmentBytesMax, kSegmentRecordCountMax, options_.clock};
+  const std::uint64_t last = log_->last_sequence();
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const bool is_furthest = i + 1 == positions.size();
+    memtable_ = std::make_unique<Memtable>(options, positions[i]);
+    CommitLog::Reader reader = log_->NewReader(positions[i]);
+    while (memtable_->last_sequence() < last && (is_furthest || !memtable_->IsFull())) {
+      auto record = reader.Next(last);
+      if (!record) return Fail(WithContext(record.error(), "recovery"));
+      SB_CHECK(record->has_value(), "the log holds every batch up to its last");
+      Batch batch{(*record)->sequence, std::make_shared<const std::string>((*record)->payload), {}};
+      auto effects = DecodeBatch(*batch.bytes, catalog_);
+      if (!effects) return Fail(WithContext(effects.error(), "recovery"));
+      batch.effects = *std::move(effects);
+      memtable_->Publish(batch);
+    }
+    if (memtable_->last_sequence() == last) break;
+  }
+  if (!memtable_) memtable_ = std::make_unique<Memtable>(options, last);
+  const Memtable::Size size = memtable_->GetSize();
+  if (size.records > 0)
+    LogInfo("recovery: {} effects of the log are not in every store yet", size.records);
+  return {};
+}
+
+ReadContext DbServiceImpl::MakeReadContext() {
+  return {*memtable_,
+          flags_,
+          refused_load_,
+          {&follower(Role::kLegacy).backend(), &follower(Role::kUnified).backend()},
+          metrics_};
+}
+
+void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
+  for (const Role role : kRoles) {
+    FollowerOptions options;
+    options.role = role;
+    options.path = role == Role::kLegacy ? paths_.legacy : paths_.unified;
+    options.is_eager = options_.ack == AckMode::kStores;
+    options.clock = options_.clock;
+    followers_[Index(role)] = std::make_unique<Follower>(
+        options, std::move(stores[Index(role)].backend), *log_, *memtable_, catalog_,
+        metrics_.NewBlock(),
+        Follower::Events{[this] { OnDurable(); },
+                         [this] {
+                           UpdateRouting();
+                           OnDurable();
+                         },
+                         [this, role] { return follower(Other(role)).is_in_sync(); }});
+  }
+  PipelineOptions options;
+  options.is_ack_by_stores = options_.ack == AckMode::kStores;
+  options.value_bytes_max = options_.value_bytes_max;
+  options.clock = options_.clock;
+  pipeline_ = std::make_unique<WritePipeline>(
+      options, *log_, *memtable_, MakeReadContext(), catalog_, watches_,
+      WritePipeline::Hooks{[this] { Relieve(); }, [this] { return StoresDurableSequence(); }});
+  for (const Role role : kRoles) {
+    const StoreState& committed = stores[Index(role)].committed;
+    Begin begin = WhereToBegin(role, committed);
+    if (begin.state == FollowerState::kDetached) {
+      LogWarning("{} store: not in service: {}", RoleName(role), begin.reason);
+    }
+    follower(role).Start(begin.state, committed, std::move(begin.reason));
+  }
+  pipeline_->Start();
+  UpdateRouting();
+  house_thread_ = std::thread([this] { KeepHouse(); });
+}
+
+DbServiceImpl::~DbServiceImpl() {
+  (void)Close();
+}
+
+// --- Closing ---
+
+Status DbServiceImpl::Close() {
+  if (!pipeline_ || is_closed_.exchange(true)) return {};
+  Status drained;
+  pipeline_->Stop();
+  drained = Drain(kCloseDrainMax);
+  if (!drained)
+    LogWarning("stopping with a store behind the log; it catches up at the next start: {}",
+               drained.error().message);
+  pipeline_->FailUnanswered();
+  {
+    MutexLock lock(house_mutex_);
+    is_house_stopping_ = true;
+    house_wake_.NotifyAll();
+  }
+  if (house_thread_.joinable()) house_thread_.join();
+  for (const Role role : kRoles) follower(role).Stop();
+  if (drained) TrimLog();
+  return drained;
+}
+
+Status DbServiceImpl::Drain(std::chrono::milliseconds wait_max) {
+  const std::uint64_t target = log_->last_sequence();
+  const SteadyTime deadline = options_.clock->Now() + wait_max;
+  for (const Role role : kRoles) follower(role).Hurry(target);
+  for (const Role role : kRoles) {
+    Follower& store = follower(role);
+    while (store.state() != FollowerState::kDetached && store.durable_sequence() < target) {
+      const FollowerState state = store.state();
+      const bool is_hopeless =
+          state == FollowerState::kFailed || state == FollowerState::kBackfilling;
+      MutexLock lock(house_mutex_);
+      const bool is_late =
+          !house_wake_.WaitUntil(house_mutex_,
+                                 std::min(deadline, options_.clock->Now() + kHouseInterval)) &&
+          options_.clock->Now() >= deadline;
+      if (is_late || (is_hopeless && is_closed_)) {
+        return Fail(ErrorCode::kBusy, std::string(RoleName(role)) + " store is " +
+                                          FollowerStateName(state) + " at batch " +
+                                          std::to_string(store.durable_sequence()) + " of " +
+                                          std::to_string(target));
+      }
+    }
+  }
+  return {};
+}
+
+Status DbServiceImpl::Detach(bool force) {
+  for (const Role role : kRoles) {
+    const FollowerState state = follower(role).state();
+    const bool is_fine = state == FollowerState::kInSync ||
+                         (role == Role::kUnified && state == FollowerState::kDetached);
+    if (!is_fine && !force) {
+      return Fail(ErrorCode::kRefused, std::string(RoleName(role)) + " store is " +
+                                           FollowerStateName(state) +
+                                           ": what it lacks would be lost. Wait, or force it");
+    }
+  }
+  if (auto closed = Close(); !closed && !force) return closed;
+  for (const Role role : kRoles) {
+    if (auto detached = follower(role).backend().Detach(); !detached) {
+      return Fail(WithContext(detached.error(), std::string("detach ") + RoleName(role)));
+    }
+  }
+  return directory_.MarkDetached();
+}
+
+// --- Keeping house ---
+
+void DbServiceImpl::KeepHouse() {
+  while (true) {
+    {
+      MutexLock lock(house_mutex_);
+      if (is_house_stopping_) return;
+      house_wake_.WaitUntil(house_mutex_, options_.clock->Now() + kHouseInterval);
+      if (is_house_stopping_) return;
+    }
+    TrimLog();
+    CheckForHangs(kHangMax);
+  }
+}
+
+// A store that is down for long must not make the log grow for ever (I10).
+void DbServiceImpl::TrimLog() {
+  if (log_->GetSize().bytes > options_.log_bytes_max) {
+    for (const Role role : kRoles) {
+      if (follower(role).is_in_sync() || !follower(Other(role)).is_in_sync()) continue;
+      if (follower(role).NeedsLogFrom() >= follower(Other(role)).NeedsLogFrom()) continue;
+      follower(role).GiveUp("held the commit log back past its limit of " +
+                            std::to_string(options_.log_bytes_max) + " bytes; it needs a new fill");
+    }
+  }
+  const std::uint64_t needed =
+      std::min(follower(Role::kLegacy).NeedsLogFrom(), follower(Role::kUnified).NeedsLogFrom());
+  log_->TrimBefore(std::min(needed, log_->last_sequence() + 1));
+}
+
+void DbServiceImpl::CheckForHangs(std::chrono::milliseconds stall_max) {
+  const SteadyTime now = options_.clock->Now();
+  for (const Role role : kRoles) {
+    Follower& store = follower(role);
+    const Follower& other = follower(Other(role));
+    if (!store.is_in_sync() || !other.is_in_sync()) continue;
+    if (now - store.LastProgress() < stall_max || now - other.LastProgress() >= stall_max) continue;
+    store.LeaveService("no progress for " + std::to_string(stall_max.count()) +
+                       " ms while the other store goes on");
+  }
+}
+
+void DbServiceImpl::Relieve() {
+  CheckForHangs(kFollowerStallMax);
+}
+
+std::uint64_t DbServiceImpl::StoresDurableSequence() const {
+  std::uint64_t durable = UINT64_MAX;
+  for (const Role role : kRoles) {
+    if (follower(role).is_in_sync()) durable = std::min(durable, follower(role).durable_sequence());
+  }
+  return durable;
+}
+
+void DbServiceImpl::OnDurable() {
+  if (pipeline_) pipeline_->OnStoresDurable();
+  MutexLock lock(house_mutex_);
+  house_wake_.NotifyAll();
+}
+
+// --- Routing ---
+
+Status DbServiceImpl::MayApply(const FlagRule& rule) {
+  const bool wants_unified = rule.share() > 0 || !rule.allow().empty();
+  const FollowerState state = follower(Role::kUnified).state();
+  if (!wants_unified || !rule.enabled()) return {};
+  if (state == FollowerState::kInSync || state == FollowerState::kCatchingUp) return {};
+  FollowerStatus status = follower(Role::kUnified).GetStatus(log_->last_sequence());
+  return Fail(ErrorCode::kRefused, std::string("unified is not in sync (") +
+                                       FollowerStateName(state) +
+                                       (status.reason.empty() ? "" : ": " + status.reason) +
+                                       "): legacy goes on answering");
+}
+
+Status DbServiceImpl::JudgeFlags() {
+  const auto snapshot = flags_.Current();
+  Status may_apply = MayApply(snapshot->unified());
+  // A store that was filled and failed for a while is not a refusal: routing comes back with it.
+  if (!may_apply && follower(Role::kUnified).state() == FollowerState::kFailed) may_apply = {};
+  {
+    MutexLock lock(routing_mutex_);
+    refused_load_.store(may_apply ? 0 : snapshot->load_count);
+    refusal_ = may_apply ? "" : may_apply.error().message;
+  }
+  UpdateRouting();
+  return may_apply;
+}
+
+void DbServiceImpl::UpdateRouting() {
+  if (!followers_[0] || !followers_[1]) return;
+  const auto snapshot = flags_.Current();
+  MutexLock lock(routing_mutex_);
+  const bool is_refused = snapshot->load_count != 0 && refused_load_.load() == snapshot->load_count;
+  const bool is_unified_in_sync = follower(Role::kUnified).is_in_sync();
+  const bool is_legacy_in_sync = follower(Role::kLegacy).is_in_sync();
+  std::uint32_t effective = !is_refused && is_unified_in_sync ? snapshot->unified().share() : 0;
+  if (!is_legacy_in_sync && is_unified_in_sync) effective = kShareTotal;
+  if (effective == effective_share_) return;
+  LogInfo("routing: {:.3f} % of keys to unified (was {:.3f} %)", effective / 1000.0,
+          effective_share_ / 1000.0);
+  effective_share_ = effective;
+  ++flips_;
+}
+
+// --- The rest ---
+
+std::unique_ptr<Session> DbServiceImpl::NewSession() {
+  return std::make_unique<SessionImpl>(MakeReadContext());
+}
+
+std::unique_ptr<WatchSet> DbServiceImpl::NewWatchSet() {
+  return std::make_unique<WatchRegistry::Set>(watches_);
+}
+
+Result<std::vector<std::string>> DbServiceImpl::CollectionNames() {
+  ReadPath reads(MakeReadContext());
+  auto names = reads.CollectionNames();
+  reads.EndTurn();
+  return names;
+}
+
+Status DbServiceImpl::AcceptForeignLegacy() {
+  SB_RETURN_IF_ERROR(follower(Role::kLegacy).AcceptForeign());
+  Follower& unified = follower(Role::kUnified);
+  const std::string reason =
+      "legacy was changed by another process and accepted as it is: fill again with `switchback "
+      "migrate start`";
+  unified.LeaveService(reason);
+  unified.GiveUp(reason);
+  return {};
+}
+
+Status DbServiceImpl::StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) {
+  const Role from = Other(target);
+  if (!follower(from).is_in_sync()) {
+    return Fail(ErrorCode::kRefused, std::string("cannot fill ") + RoleName(target) + ": " +
+                                         RoleName(from) + " is " +
+                                         FollowerStateName(follower(from).state()));
+  }
+  return follower(target).StartFill(mode, std::move(source));
+}
+
+Result<std::unique_ptr<ReadView>> DbServiceImpl::NewStoreView(Role role) {
+  return follower(role).backend().NewReadView();
+}
+
+Result<std::unique_ptr<LogBatchReader>> DbServiceImpl::ReadLog(std::uint64_t after) {
+  return std::unique_ptr<LogBatchReader>(
+      std::make_unique<LogReaderImpl>(log_->NewReader(after), catalog_));
+}
+
+ServiceStatus DbServiceImpl::GetStatus() {
+  ServiceStatus status;
+  status.generation = directory_.generation();
+  status.epoch = log_->epoch();
+  status.last_sequence = memtable_->last_sequence();
+  for (const Role role : kRoles)
+    status.followers[Index(role)] = follower(role).GetStatus(status.last_sequence);
+
+  const auto snapshot = flags_.Current();
+  status.routing.flag_revision = snapshot->revision;
+  status.routing.desired_percentage = snapshot->unified().share() / 1000.0;
+  {
+    MutexLock lock(routing_mutex_);
+    status.routing.effective_percentage = effective_share_ / 1000.0;
+    status.routing.flips = flips_;
+    status.routing.is_refused =
+        snapshot->load_count != 0 && refused_load_.load() == snapshot->load_count;
+    if (status.routing.is_refused) status.routing.reason = "the flip was refused: " + refusal_;
+  }
+  const FollowerStatus& unified = status.followers[Index(Role::kUnified)];
+  if (status.routing.reason.empty() &&
+      status.routing.effective_percentage != status.routing.desired_percentage) {
+    const Role missing = status.routing.effective_percentage < status.routing.desired_percentage
+                             ? Role::kUnified
+                             : Role::kLegacy;
+    const FollowerStatus& store = status.followers[Index(missing)];
+    status.routing.reason = std::string(RoleName(missing)) + " is " +
+                            FollowerStateName(store.state) +
+                            (store.reason.empty() ? "" : ": " + store.reason);
+  }
+  status.stage = unified.state == FollowerState::kDetached   ? "off"
+                 : status.routing.effective_percentage == 0  ? "dualwrite"
+                 : status.routing.effective_percentage < 100 ? "live"
+                                                             : "rampdown";
+  const Memtable::Size memtable = memtable_->GetSize();
+  status.memtable_bytes = memtable.bytes;
+  status.memtable_records = memtable.records;
+  status.memtable_segments = memtable.segments;
+  status.memtable_bytes_max = options_.memtable_bytes_max;
+  status.memtable_records_max = options_.memtable_record_count_max;
+  const CommitLog::Size log = log_->GetSize();
+  status.log_bytes = log.bytes;
+  status.log_files = log.files;
+  status.log_first_sequence = log_->first_sequence();
+  const PipelineStats pipeline = pipeline_->GetStats();
+  status.is_log_failed = pipeline.is_log_failed;
+  status.log_error = pipeline.log_error;
+  status.queue_bytes = pipeline.queue_bytes;
+  status.writes = pipeline.writes;
+  status.write_errors = pipeline.write_errors;
+  status.batches = pipeline.batches;
+  status.backpressure_waits = pipeline.backpressure_waits;
+  status.backpressure_refusals = pipeline.backpressure_refusals;
+  status.write_latency = pipeline.write_latency;
+  status.log_sync = pipeline.log_sync;
+  return status;
+}
+
+}  // namespace switchback

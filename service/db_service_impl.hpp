@@ -1,0 +1,114 @@
+// What is behind DbService: wires log, memtable, followers, pipeline and readers together, recovers
+// at start, and keeps house.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "common/sync.hpp"
+#include "service/commit_log.hpp"
+#include "service/data_directory.hpp"
+#include "service/db_service.hpp"
+#include "service/follower.hpp"
+#include "service/memtable.hpp"
+#include "service/read_path.hpp"
+#include "service/watch_registry.hpp"
+#include "service/write_pipeline.hpp"
+
+namespace switchback {
+
+class DbServiceImpl final : public DbService, private FillAccess {
+ public:
+  // Opens one store at a path. Tests put other engines here.
+  using OpenStore = std::function<Result<std::unique_ptr<Backend>>(
+      const std::string& path, bool is_adopted, CollectionCatalog& catalog)>;
+  static Result<std::unique_ptr<DbServiceImpl>> Open(DbServiceOptions options,
+                                                     const OpenStore& open_legacy,
+                                                     const OpenStore& open_unified);
+  ~DbServiceImpl() override;
+
+  Status Close() override;
+  CollectionCatalog& catalog() override { return catalog_; }
+  FlagStore& flags() override { return flags_; }
+  Status JudgeFlags() override SB_EXCLUDES(routing_mutex_);
+  Status MayApply(const FlagRule& rule) override;
+  std::unique_ptr<Session> NewSession() override;
+  void Submit(WriteOp& op) override { pipeline_->Submit(op); }
+  Status Write(const std::function<Status(Transaction&)>& run) override {
+    return pipeline_->Write(run);
+  }
+  std::unique_ptr<WatchSet> NewWatchSet() override;
+  Result<std::vector<std::string>> CollectionNames() override;
+  Status Drain(std::chrono::milliseconds wait_max) override SB_EXCLUDES(house_mutex_);
+  Status Detach(bool force) override;
+  ServiceStatus GetStatus() override SB_EXCLUDES(routing_mutex_);
+  MetricsSnapshot GetMetrics() override { return metrics_.Snapshot(); }
+  Status AcceptForeignLegacy() override;
+  Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) override;
+  FillAccess& fill_access() override { return *this; }
+
+ private:
+  struct Opened {  // a store and what it says of itself
+    std::unique_ptr<Backend> backend;
+    StoreState committed;
+  };
+  struct Begin {  // where a follower begins
+    FollowerState state = FollowerState::kDetached;
+    std::string reason;
+  };
+
+  DbServiceImpl(DbServiceOptions options, DataDirectory directory)
+      : options_(std::move(options)), directory_(std::move(directory)) {}
+
+  // FillAccess
+  Result<std::unique_ptr<ReadView>> NewStoreView(Role role) override;
+  Result<std::unique_ptr<LogBatchReader>> ReadLog(std::uint64_t after) override;
+
+  Status OpenStores(const OpenStore& open_legacy, const OpenStore& open_unified,
+                    std::array<Opened, kRoleCount>& stores);
+  Status CheckBelongs(Role role, const Opened& store) const;
+  Status AttachNewStores(std::array<Opened, kRoleCount>& stores);
+  [[nodiscard]] Begin WhereToBegin(Role role, const StoreState& committed) const;
+  Status FillMemtable(const std::array<Opened, kRoleCount>& stores);
+  void StartThreads(std::array<Opened, kRoleCount> stores);
+  [[nodiscard]] ReadContext MakeReadContext();
+
+  void KeepHouse();
+  void TrimLog();
+  void CheckForHangs(std::chrono::milliseconds stall_max);
+  void Relieve();
+  [[nodiscard]] std::uint64_t StoresDurableSequence() const;
+  void OnDurable();
+  void UpdateRouting() SB_EXCLUDES(routing_mutex_);
+  [[nodiscard]] Follower& follower(Role role) { return *followers_[Index(role)]; }
+  [[nodiscard]] const Follower& follower(Role role) const { return *followers_[Index(role)]; }
+
+  const DbServiceOptions options_;
+  DataDirectory directory_;
+  StorePaths paths_;
+  CollectionCatalog catalog_;
+  FlagStore flags_;
+  MetricsRegistry metrics_;
+  WatchRegistry watches_;
+  std::unique_ptr<CommitLog> log_;
+  std::unique_ptr<Memtable> memtable_;
+  std::array<std::unique_ptr<Follower>, kRoleCount> followers_;
+  std::unique_ptr<WritePipeline> pipeline_;
+
+  std::atomic<std::uint64_t> refused_load_{0};  // FlagSnapshot::load_count that JudgeFlags refused
+  Mutex routing_mutex_;
+  std::string refusal_ SB_GUARDED_BY(routing_mutex_);
+  std::uint32_t effective_share_ SB_GUARDED_BY(routing_mutex_) = 0;
+  std::uint64_t flips_ SB_GUARDED_BY(routing_mutex_) = 0;
+
+  Mutex house_mutex_;
+  CondVar house_wake_;
+  bool is_house_stopping_ SB_GUARDED_BY(house_mutex_) = false;
+  std::atomic<bool> is_closed_{false};
+  std::thread house_thread_;
+};
+
+}  // namespace switchback

@@ -1,0 +1,473 @@
+#include "service/follower.hpp"
+
+#include <algorithm>
+
+#include "common/check.hpp"
+#include "common/failpoint.hpp"
+#include "common/log.hpp"
+#include "service/follower_state.hpp"
+
+namespace switchback {
+namespace {
+
+constexpr std::chrono::milliseconds kBackoffMin{50};
+constexpr std::chrono::milliseconds kBackoffMax{5000};
+constexpr std::chrono::milliseconds kIdleWait{1000};
+constexpr std::chrono::milliseconds kBusyRetry{5};
+
+}  // namespace
+
+const char* FollowerStateName(FollowerState state) {
+  return kFollowerRules[static_cast<std::size_t>(state)].name;
+}
+
+Follower::Follower(FollowerOptions options, std::unique_ptr<Backend> backend, CommitLog& log,
+                   Memtable& memtable, CollectionCatalog& catalog,
+                   std::shared_ptr<MetricsBlock> metrics, Events events)
+    : options_(std::move(options)),
+      backend_(std::move(backend)),
+      log_(log),
+      memtable_(memtable),
+      catalog_(catalog),
+      metrics_(std::move(metrics)),
+      events_(std::move(events)) {}
+
+Follower::~Follower() {
+  Stop();
+}
+
+void Follower::Start(FollowerState state, const StoreState& committed, std::string reason) {
+  SB_CHECK(!thread_.joinable(), "a follower is started once");
+  SB_CHECK(state != FollowerState::kInSync && state != FollowerState::kFailed,
+           "it finds out by itself");
+  committed_ = committed;
+  applied_sequence_ = committed.applied_sequence;
+  durable_sequence_ = committed.applied_sequence;
+  durable_at_ = alone_checked_at_ = options_.clock->Now();
+  last_progress_ = options_.clock->Now().time_since_epoch().count();
+  {
+    MutexLock lock(mutex_);
+    reason_ = std::move(reason);
+    state_.store(state, std::memory_order_release);
+  }
+  // The position is the newest commit's; what of it survives a power cut is known only after the
+  // next sync.
+  if (committed.applied_sequence > 0) durable_sequence_ = 0;
+  // Before the service answers its first read, whoever the memtable covers is in sync.
+  if (state == FollowerState::kCatchingUp &&
+      memtable_.Cover(options_.role, committed.applied_sequence)) {
+    MutexLock lock(mutex_);
+    reason_.clear();
+    state_.store(FollowerState::kInSync, std::memory_order_release);
+  }
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Follower::Stop() {
+  stop_ = true;
+  {
+    MutexLock lock(mutex_);
+    wake_.NotifyAll();
+  }
+  memtable_.Wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::uint64_t Follower::NeedsLogFrom() const {
+  return state() == FollowerState::kDetached ? UINT64_MAX : durable_sequence() + 1;
+}
+
+SteadyTime Follower::LastProgress() const {
+  return SteadyTime(SteadyTime::duration(last_progress_.load()));
+}
+
+FollowerStatus Follower::GetStatus(std::uint64_t last_sequence) {
+  FollowerStatus status;
+  status.engine = backend_->engine();
+  status.path = options_.path;
+  status.applied_sequence = applied_sequence();
+  status.durable_sequence = std::min(durable_sequence(), status.applied_sequence);
+  status.lag_batches = last_sequence - std::min(last_sequence, status.applied_sequence);
+  status.apply_failures = failures_;
+  status.store = backend_->Stats();
+  status.unservable = backend_->unservable();
+  if (const auto oldest = memtable_.OldestAfter(status.applied_sequence);
+      oldest && status.lag_batches > 0) {
+    status.lag =
+        std::chrono::duration_cast<std::chrono::milliseconds>(options_.clock->Now() - *oldest);
+  }
+  MutexLock lock(mutex_);
+  status.state = state();
+  status.reason = reason_;
+  return status;
+}
+
+bool Follower::Move(FollowerState from, FollowerState to, const std::string& reason) {
+  SB_CHECK(MayMove(from, to), "an edge of the follower's state table");
+  {
+    MutexLock lock(mutex_);
+    if (state_.load(std::memory_order_relaxed) != from) return false;
+    if (from == FollowerState::kInSync) memtable_.Uncover(options_.role);
+    reason_ = reason;
+    state_.store(to, std::memory_order_release);
+    wake_.NotifyAll();
+  }
+  const std::string because = reason.empty() ? "" : ": " + reason;
+  Log(to == FollowerState::kFailed || to == FollowerState::kDetached ? LogLevel::kWarning
+                                                                     : LogLevel::kInfo,
+      "{} store: {} -> {}{}", RoleName(options_.role), FollowerStateName(from),
+      FollowerStateName(to), because);
+  if (events_.on_state) events_.on_state();
+  return true;
+}
+
+void Follower::LeaveService(const std::string& reason) {
+  Move(FollowerState::kInSync, FollowerState::kFailed, reason);
+}
+
+void Follower::GiveUp(const std::string& reason) {
+  for (const FollowerState from :
+       {FollowerState::kFailed, FollowerState::kCatchingUp, FollowerState::kBackfilling}) {
+    if (Move(from, FollowerState::kDetached, reason)) return;
+  }
+}
+
+void Follower::Hurry(std::uint64_t sequence) {
+  std::uint64_t before = hurry_sequence_.load();
+  while (before < sequence && !hurry_sequence_.compare_exchange_weak(before, sequence)) {
+  }
+  memtable_.Wake();
+}
+
+bool Follower::IsHurried() const {
+  return options_.is_eager || stop_.load(std::memory_order_relaxed) || memtable_.IsFull() ||
+         hurry_sequence_.load(std::memory_order_relaxed) >
+             durable_sequence_.load(std::memory_order_relaxed);
+}
+
+Status Follower::StartFill(FillMode mode, std::unique_ptr<FillSource> source) {
+  MutexLock lock(mutex_);
+  const FollowerState now = state();
+  if (now == FollowerState::kInSync || now == FollowerState::kCatchingUp) {
+    return Fail(ErrorCode::kRefused, std::string(RoleName(options_.role)) + " is " +
+                                         FollowerStateName(now) + ": it holds everything already");
+  }
+  if (now == FollowerState::kBackfilling && fill_)
+    return Fail(ErrorCode::kConflict, "a fill is running already");
+  pending_fill_ = PendingFill{mode, std::move(source)};
+  is_foreign_ = false;
+  wake_.NotifyAll();
+  return {};
+}
+
+void Follower::Run() {
+  while (!stop_.load(std::memory_order_relaxed)) {
+    Step();
+    MakeDurableIfDue();
+    CheckAloneIfDue();
+  }
+}
+
+void Follower::Step() {
+  std::optional<PendingFill> fill;
+  {
+    MutexLock lock(mutex_);
+    fill.swap(pending_fill_);
+  }
+  if (fill) {
+    fill_ = std::move(fill->source);
+    if (auto begun = BeginFill(fill->mode); !begun) {
+      fill_.reset();
+      Move(state(), FollowerState::kDetached, "fill could not begin: " + begun.error().message);
+    }
+    return;
+  }
+  switch (state()) {
+    case FollowerState::kDetached: return WaitWhileDetached();
+    case FollowerState::kBackfilling: return FillOnce();
+    case FollowerState::kCatchingUp: return CatchUpOnce();
+    case FollowerState::kInSync: return FollowOnce();
+    case FollowerState::kFailed: return RecoverOnce();
+  }
+}
+
+void Follower::WaitWhileDetached() {
+  MutexLock lock(mutex_);
+  if (!stop_ && !pending_fill_) wake_.WaitUntil(mutex_, options_.clock->Now() + kIdleWait);
+}
+
+void Follower::Pause(std::chrono::milliseconds time) {
+  const SteadyTime until = options_.clock->Now() + time;
+  MutexLock lock(mutex_);
+  while (!stop_ && !pending_fill_ && wake_.WaitUntil(mutex_, until)) {
+  }
+}
+
+StoreState Follower::StateAt(std::uint64_t sequence) const {
+  StoreState state;
+  state.log_id = log_.log_id();
+  state.epoch = log_.epoch();
+  state.applied_sequence = sequence;
+  return state;
+}
+
+Status Follower::Apply(std::span<const Effect> effects, const StoreState& state) {
+  const SteadyTime start = std::chrono::steady_clock::now();
+  Status applied = Failpoint("follower.apply");
+  if (applied) applied = backend_->Apply(effects, state);
+  auto& metrics = metrics_->Of(options_.role, Operation::kApply);
+  metrics.latency.Record(std::chrono::steady_clock::now() - start);
+  if (!applied) {
+    MetricsBlock::Add(metrics.errors);
+    failures_.fetch_add(1);
+    return applied;
+  }
+  committed_ = state;
+  applied_sequence_.store(state.applied_sequence, std::memory_order_release);
+  last_progress_.store(options_.clock->Now().time_since_epoch().count());
+  backoff_ = {};
+  return {};
+}
+
+void Follower::FollowOnce() {
+  if (needs_reopen_) {
+    if (auto reopened = Reopen(); !reopened) return OnStoreError(reopened.error());
+  }
+  const auto age_min = IsHurried() ? std::chrono::milliseconds(0) : options_.apply_interval;
+  const auto segment =
+      memtable_.NextFor(applied_sequence(), age_min, options_.segment_record_count_max);
+  if (!segment) {
+    const SteadyTime now = options_.clock->Now();
+    last_progress_.store(now.time_since_epoch().count());
+    if (memtable_.last_sequence() > applied_sequence())
+      return memtable_.WaitForMore(now + options_.apply_interval);
+    return memtable_.WaitForWork(applied_sequence(), now + kIdleWait);
+  }
+  const std::vector<Effect> effects = segment->NetEffects();
+  if (auto applied = Apply(effects, StateAt(segment->last_sequence())); !applied)
+    return OnStoreError(applied.error());
+  memtable_.Applied(options_.role, applied_sequence());
+  MutexLock lock(mutex_);
+  if (state() == FollowerState::kInSync) reason_.clear();
+}
+
+// I5: what failed is unknown until the store has been opened anew and asked. The last store in sync
+// is not taken away for it: the memtable still covers it, and reads of what is in the store may
+// work.
+void Follower::OnStoreError(const Error& error) {
+  const FollowerState from = state();
+  const bool is_foreign = error.code == ErrorCode::kForeignWrite;
+  LogWarning("{} store ({}): {}", RoleName(options_.role), FollowerStateName(from), error.message);
+  const bool is_passing =
+      error.code == ErrorCode::kNoSpace || error.code == ErrorCode::kBusy;  // nothing was applied
+  needs_reopen_ = !is_passing && !is_foreign;
+  backoff_ = std::clamp(backoff_ * 2, kBackoffMin, kBackoffMax);
+  {
+    MutexLock lock(mutex_);
+    is_foreign_ = is_foreign;
+    reason_ = error.message;
+  }
+  const bool may_leave = is_foreign || (events_.is_other_in_sync && events_.is_other_in_sync());
+  const bool can_wait = is_passing && !memtable_.IsFull();
+  if (from == FollowerState::kInSync && may_leave && !can_wait)
+    Move(from, FollowerState::kFailed, error.message);
+  if (from == FollowerState::kCatchingUp && !can_wait)
+    Move(from, FollowerState::kFailed, error.message);
+  Pause(backoff_);
+}
+
+Status Follower::Reopen() {
+  SB_RETURN_IF_ERROR(backend_->Reopen());
+  auto committed = backend_->State();
+  if (!committed) return Fail(committed.error());
+  if (committed->log_id != log_.log_id())
+    return Fail(ErrorCode::kCorruption, "the store lost its position in the log");
+  SB_CHECK(committed->applied_sequence <= log_.last_sequence(),
+           "no store is ahead of the log (I3)");
+  committed_ = *std::move(committed);
+  applied_sequence_.store(committed_.applied_sequence, std::memory_order_release);
+  needs_reopen_ = false;
+  if (state() == FollowerState::kInSync) memtable_.Applied(options_.role, applied_sequence());
+  return {};
+}
+
+void Follower::RecoverOnce() {
+  {
+    MutexLock lock(mutex_);
+    if (is_foreign_ && !is_accept_asked_) {  // only an operator can say what the store is worth now
+      wake_.WaitUntil(mutex_, options_.clock->Now() + kIdleWait);
+      return;
+    }
+  }
+  AcceptIfAsked();
+  backoff_ = std::clamp(backoff_ * 2, kBackoffMin, kBackoffMax);
+  Pause(backoff_);
+  if (stop_ || state() != FollowerState::kFailed) return;
+  if (auto reopened = Reopen(); !reopened) {
+    LogWarning("{} store: reopen: {}", RoleName(options_.role), reopened.error().message);
+    MutexLock lock(mutex_);
+    is_foreign_ = reopened.error().code == ErrorCode::kForeignWrite;
+    reason_ = "reopen: " + reopened.error().message;
+    return;
+  }
+  Move(FollowerState::kFailed,
+       committed_.is_filling ? FollowerState::kBackfilling : FollowerState::kCatchingUp, "");
+}
+
+void Follower::AcceptIfAsked() {
+  {
+    MutexLock lock(mutex_);
+    if (!is_accept_asked_) return;
+    is_accept_asked_ = false;
+  }
+  if (auto accepted = backend_->AcceptForeign(); !accepted) {
+    LogWarning("{} store: accepting the foreign change: {}", RoleName(options_.role),
+               accepted.error().message);
+    return;
+  }
+  LogWarning("{} store: the foreign change was accepted by an operator", RoleName(options_.role));
+  MutexLock lock(mutex_);
+  is_foreign_ = false;
+  backoff_ = {};
+}
+
+Status Follower::AcceptForeign() {
+  MutexLock lock(mutex_);
+  if (!is_foreign_)
+    return Fail(ErrorCode::kRefused,
+                std::string(RoleName(options_.role)) + " was not changed by another process");
+  is_accept_asked_ = true;
+  wake_.NotifyAll();
+  return {};
+}
+
+Result<std::shared_ptr<Segment>> Follower::ReadSegment() {
+  const std::uint64_t applied = applied_sequence();
+  if (!log_reader_ || log_reader_at_ != applied) log_reader_.emplace(log_.NewReader(applied));
+  auto segment = std::make_shared<Segment>(applied + 1, options_.clock->Now());
+  log_reader_at_ = applied;
+  while (segment->byte_count() < options_.segment_bytes_max &&
+         segment->record_count() < options_.segment_record_count_max) {
+    auto record = log_reader_->Next(UINT64_MAX);
+    if (!record) {
+      log_reader_.reset();
+      return Fail(record.error());
+    }
+    if (!record->has_value()) break;
+    Batch batch;
+    batch.sequence = (*record)->sequence;
+    batch.bytes = std::make_shared<const std::string>((*record)->payload);
+    auto effects = DecodeBatch(*batch.bytes, catalog_);
+    if (!effects) return Fail(effects.error());
+    batch.effects = *std::move(effects);
+    log_reader_at_ = batch.sequence;
+    segment->Add(batch);
+  }
+  return segment;
+}
+
+void Follower::CatchUpOnce() {
+  if (needs_reopen_) {
+    if (auto reopened = Reopen(); !reopened) return OnStoreError(reopened.error());
+  }
+  {
+    MutexLock lock(mutex_);
+    if (state() != FollowerState::kCatchingUp) return;
+    if (memtable_.Cover(options_.role, applied_sequence())) {
+      reason_.clear();
+      state_.store(FollowerState::kInSync, std::memory_order_release);
+    }
+  }
+  if (is_in_sync()) {
+    log_reader_.reset();
+    LogInfo("{} store: catching-up -> in-sync at batch {}", RoleName(options_.role),
+            applied_sequence());
+    if (events_.on_state) events_.on_state();
+    return;
+  }
+  auto segment = ReadSegment();
+  if (!segment && segment.error().code == ErrorCode::kNotFound) {
+    Move(FollowerState::kCatchingUp, FollowerState::kDetached,
+         segment.error().message + "; it needs a new fill");
+    return;
+  }
+  if (!segment) return OnStoreError(segment.error());
+  if ((*segment)->is_empty()) return Pause(kBackoffMin);
+  const std::vector<Effect> effects = (*segment)->NetEffects();
+  if (auto applied = Apply(effects, StateAt((*segment)->last_sequence())); !applied)
+    OnStoreError(applied.error());
+}
+
+Status Follower::BeginFill(FillMode mode) {
+  if (mode == FillMode::kFromScratch) {
+    SB_RETURN_IF_ERROR(backend_->Reset());
+    StoreState empty = StateAt(0);
+    empty.is_filling = true;
+    SB_RETURN_IF_ERROR(Apply({}, empty));
+    durable_sequence_ = 0;
+  } else {
+    SB_RETURN_IF_ERROR(Reopen());
+    if (!committed_.is_filling) return Fail(ErrorCode::kRefused, "there is no fill to resume");
+  }
+  if (state() != FollowerState::kBackfilling) Move(state(), FollowerState::kBackfilling, "");
+  return {};
+}
+
+void Follower::FillOnce() {
+  if (!fill_) return WaitWhileDetached();  // interrupted earlier: whoever owns fills resumes it
+  if (needs_reopen_) {
+    if (auto reopened = Reopen(); !reopened) return OnStoreError(reopened.error());
+  }
+  auto step = fill_->Next(committed_);
+  if (!step && step.error().code == ErrorCode::kNotFound) {
+    fill_.reset();
+    Move(FollowerState::kBackfilling, FollowerState::kDetached,
+         step.error().message + "; begin the fill anew");
+    return;
+  }
+  if (!step) return OnStoreError(step.error());
+  if (auto applied = Apply(step->effects, step->state); !applied)
+    return OnStoreError(applied.error());
+  fill_->Committed();
+  {
+    MutexLock lock(mutex_);
+    reason_.clear();
+  }
+  if (!step->state.is_filling) {
+    fill_.reset();
+    Move(FollowerState::kBackfilling, FollowerState::kCatchingUp, "");
+  }
+}
+
+void Follower::MakeDurableIfDue() {
+  const std::uint64_t applied = applied_sequence();
+  if (state() == FollowerState::kDetached || state() == FollowerState::kFailed ||
+      applied <= durable_sequence())
+    return;
+  const bool is_hurried = options_.is_eager || hurry_sequence_.load() > durable_sequence();
+  const SteadyTime now = options_.clock->Now();
+  const bool is_due = now - durable_at_ >= options_.durable_interval ||
+                      log_.appended_bytes() - durable_log_bytes_ >= options_.durable_log_bytes;
+  if (!is_due && !(is_hurried && (options_.is_eager || applied >= hurry_sequence_.load()))) return;
+  if (auto durable = backend_->MakeDurable(); !durable) {
+    if (durable.error().code != ErrorCode::kBusy) return OnStoreError(durable.error());
+    if (is_hurried) return Pause(kBusyRetry);
+    durable_at_ = now;
+    return;
+  }
+  durable_at_ = now;
+  durable_log_bytes_ = log_.appended_bytes();
+  durable_sequence_.store(applied, std::memory_order_release);
+  last_progress_.store(options_.clock->Now().time_since_epoch().count());
+  if (events_.on_durable) events_.on_durable();
+}
+
+void Follower::CheckAloneIfDue() {
+  const SteadyTime now = options_.clock->Now();
+  if (now - alone_checked_at_ < kIdleWait || state() == FollowerState::kDetached) return;
+  alone_checked_at_ = now;
+  if (state() == FollowerState::kFailed) return;
+  if (auto alone = backend_->CheckAlone(); !alone) OnStoreError(alone.error());
+}
+
+}  // namespace switchback

@@ -1,0 +1,153 @@
+// A follower: a store and the thread that applies the log to it, at its own pace, in large
+// transactions.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "backends/backend.hpp"
+#include "common/clock.hpp"
+#include "common/sync.hpp"
+#include "service/commit_log.hpp"
+#include "service/db_service.hpp"
+#include "service/fill.hpp"
+#include "service/memtable.hpp"
+#include "service/metrics.hpp"
+
+namespace switchback {
+
+struct FollowerOptions {
+  Role role = Role::kLegacy;
+  std::string path;                                  // for people
+  bool is_eager = false;                             // apply and sync at once: --ack stores
+  std::chrono::milliseconds apply_interval{20};      // how long effects gather before a transaction
+  std::size_t segment_bytes_max = kSegmentBytesMax;  // catching up: size of a transaction
+  std::size_t segment_record_count_max = kSegmentRecordCountMax;
+  std::chrono::milliseconds durable_interval{
+      5000};  // at most this long, and this much of the log, is applied but not durable
+  std::uint64_t durable_log_bytes = 64ull << 20;
+  const Clock* clock = &SystemClock();
+};
+
+// Thread-safe except for Start and Stop.
+class Follower {
+ public:
+  // What it asks of and tells its service. Called on the follower's thread, without its locks.
+  struct Events {
+    std::function<void()> on_durable;  // durable_sequence() moved
+    std::function<void()> on_state;    // state() changed
+    std::function<bool()>
+        is_other_in_sync;  // may this one leave without taking the last store away?
+  };
+
+  Follower(FollowerOptions options, std::unique_ptr<Backend> backend, CommitLog& log,
+           Memtable& memtable, CollectionCatalog& catalog, std::shared_ptr<MetricsBlock> metrics,
+           Events events);
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  // Where to begin: kDetached, kCatchingUp (the store holds the log up to `state`) or kBackfilling
+  // (a fill to be resumed).
+  void Start(FollowerState state, const StoreState& committed, std::string reason)
+      SB_EXCLUDES(mutex_);
+  // Ends the thread after the transaction at hand. Does not drain.
+  void Stop() SB_EXCLUDES(mutex_);
+
+  [[nodiscard]] FollowerState state() const { return state_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_in_sync() const { return state() == FollowerState::kInSync; }
+  [[nodiscard]] std::uint64_t applied_sequence() const {
+    return applied_sequence_.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] std::uint64_t durable_sequence() const {
+    return durable_sequence_.load(std::memory_order_acquire);
+  }
+  // The oldest batch that this store may still need from the log; UINT64_MAX when none.
+  [[nodiscard]] std::uint64_t NeedsLogFrom() const;
+  [[nodiscard]] FollowerStatus GetStatus(std::uint64_t last_sequence) SB_EXCLUDES(mutex_);
+  // When it last made progress or had nothing to do; for finding out that it hangs.
+  [[nodiscard]] SteadyTime LastProgress() const;
+
+  // Takes it out of service because it hangs or lags. It comes back by itself through catch-up.
+  void LeaveService(const std::string& reason) SB_EXCLUDES(mutex_);
+  // Gives it up: it holds the log no longer and needs a fill to come back. Not while it is in sync.
+  void GiveUp(const std::string& reason) SB_EXCLUDES(mutex_);
+  // Apply and make durable up to `sequence` without waiting for more.
+  void Hurry(std::uint64_t sequence) SB_EXCLUDES(mutex_);
+  // The operator's word that a store changed by another process is to be used as it is. kRefused
+  // when it was not changed.
+  Status AcceptForeign() SB_EXCLUDES(mutex_);
+  Status StartFill(FillMode mode, std::unique_ptr<FillSource> source) SB_EXCLUDES(mutex_);
+
+  [[nodiscard]] Backend& backend() { return *backend_; }
+  [[nodiscard]] Role role() const { return options_.role; }
+
+ private:
+  struct PendingFill {
+    FillMode mode;
+    std::unique_ptr<FillSource> source;
+  };
+  void Run();
+  void Step();
+  void WaitWhileDetached() SB_EXCLUDES(mutex_);
+  void FollowOnce();
+  void CatchUpOnce();
+  void FillOnce();
+  void RecoverOnce();
+  Status BeginFill(FillMode mode);
+  Status Reopen();
+  Status Apply(std::span<const Effect> effects, const StoreState& state);
+  Result<std::shared_ptr<Segment>> ReadSegment();
+  void AcceptIfAsked() SB_EXCLUDES(mutex_);
+  void OnStoreError(const Error& error) SB_EXCLUDES(mutex_);
+  void MakeDurableIfDue();
+  void CheckAloneIfDue();
+  // False when the edge is not there any more: another thread moved the follower meanwhile.
+  bool Move(FollowerState from, FollowerState to, const std::string& reason) SB_EXCLUDES(mutex_);
+  void Pause(std::chrono::milliseconds time) SB_EXCLUDES(mutex_);
+  [[nodiscard]] bool IsHurried() const;
+  [[nodiscard]] StoreState StateAt(std::uint64_t sequence) const;
+
+  const FollowerOptions options_;
+  const std::unique_ptr<Backend> backend_;
+  CommitLog& log_;
+  Memtable& memtable_;
+  CollectionCatalog& catalog_;
+  const std::shared_ptr<MetricsBlock> metrics_;
+  const Events events_;
+
+  std::atomic<FollowerState> state_{FollowerState::kDetached};
+  std::atomic<std::uint64_t> applied_sequence_{0};
+  std::atomic<std::uint64_t> durable_sequence_{0};
+  std::atomic<std::uint64_t> hurry_sequence_{0};
+  std::atomic<std::uint64_t> failures_{0};
+  std::atomic<SteadyTime::rep> last_progress_{0};
+  std::atomic<bool> stop_{false};
+
+  // The follower's thread only.
+  StoreState committed_;
+  bool needs_reopen_ = false;
+  std::unique_ptr<FillSource> fill_;
+  std::optional<CommitLog::Reader> log_reader_;
+  std::uint64_t log_reader_at_ = 0;  // sequence after which log_reader_ stands
+  SteadyTime durable_at_{};
+  std::uint64_t durable_log_bytes_ = 0;
+  SteadyTime alone_checked_at_{};
+  std::chrono::milliseconds backoff_{0};
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::string reason_ SB_GUARDED_BY(mutex_);
+  bool is_foreign_ SB_GUARDED_BY(mutex_) = false;  // failed for good until an operator decides
+  bool is_accept_asked_ SB_GUARDED_BY(mutex_) = false;
+  std::optional<PendingFill> pending_fill_ SB_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace switchback

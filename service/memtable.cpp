@@ -1,0 +1,251 @@
+#include "service/memtable.hpp"
+
+#include <algorithm>
+
+#include "common/check.hpp"
+
+namespace switchback {
+
+Memtable::Memtable(MemtableOptions options, std::uint64_t last_sequence)
+    : options_(options), last_sequence_(last_sequence) {}
+
+Memtable::Found Memtable::Find(const Collection& collection, std::string_view key,
+                               std::string_view& value) const {
+  const std::uint64_t hash = Segment::HashOf(collection, key);
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    const bool may_contain = (*segment)->MayContain(hash);
+    if (!may_contain && !(*segment)->has_clear()) continue;
+    const Segment::CollectionEffects* effects = (*segment)->EffectsOf(collection);
+    if (effects == nullptr) continue;
+    if (may_contain) {
+      if (const auto found = effects->entries.find(key); found != effects->entries.end()) {
+        value = found->second.value;
+        return found->second.is_put ? Found::kPut : Found::kAbsent;
+      }
+    }
+    if (effects->is_cleared) return Found::kAbsent;
+  }
+  return Found::kNothing;
+}
+
+Memtable::Cursor Memtable::Seek(const Collection& collection, std::string_view from) const {
+  Cursor cursor;
+  for (auto segment = segments_.rbegin(); segment != segments_.rend() && !cursor.is_store_hidden_;
+       ++segment) {
+    const Segment::CollectionEffects* effects = (*segment)->EffectsOf(collection);
+    if (effects == nullptr) continue;
+    const auto at = effects->entries.lower_bound(from);
+    if (at != effects->entries.end()) cursor.positions_.push_back({at, effects->entries.end()});
+    cursor.is_store_hidden_ = effects->is_cleared;  // and so is every older segment
+  }
+  cursor.Settle();
+  return cursor;
+}
+
+std::vector<const Collection*> Memtable::TouchedCollections() const {
+  std::vector<const Collection*> touched;
+  for (const SegmentPtr& segment : segments_) {
+    for (const auto& effects : segment->by_collection()) {
+      if (effects && !effects->entries.empty()) touched.push_back(effects->collection);
+    }
+  }
+  return touched;
+}
+
+// The smallest key wins, and of equal keys the one in the newest segment: the first found.
+void Memtable::Cursor::Settle() {
+  is_valid_ = false;
+  for (const Position& position : positions_) {
+    if (position.at == position.end || (is_valid_ && position.at->first >= key_)) continue;
+    is_valid_ = true;
+    key_ = position.at->first;
+    entry_ = &position.at->second;
+  }
+}
+
+void Memtable::Cursor::Next() {
+  for (Position& position : positions_) {
+    if (position.at != position.end && position.at->first == key_) ++position.at;
+  }
+  Settle();
+}
+
+void Memtable::Publish(const Batch& batch) {
+  SB_CHECK(batch.sequence == last_sequence() + 1, "batches are published in order");
+  bool is_sealed = false;
+  {
+    ExclusiveLock lock(mutex_);
+    const bool is_new = segments_.empty() || !is_newest_open_;
+    if (is_new) {
+      segments_.push_back(std::make_shared<Segment>(batch.sequence, options_.clock->Now()));
+      is_newest_open_ = true;
+    }
+    Segment& newest = *segments_.back();
+    const std::size_t bytes_before = newest.byte_count();
+    const std::size_t records_before = newest.record_count();
+    newest.Add(batch);
+    bytes_.fetch_add(newest.byte_count() - bytes_before, std::memory_order_relaxed);
+    records_.fetch_add(newest.record_count() - records_before, std::memory_order_relaxed);
+    if (newest.byte_count() >= options_.segment_bytes_max ||
+        newest.record_count() >= options_.segment_record_count_max) {
+      is_newest_open_ = false;
+      is_sealed = true;
+    }
+    last_sequence_.store(batch.sequence, std::memory_order_seq_cst);
+    version_.store(version_.load(std::memory_order_relaxed) | 1, std::memory_order_seq_cst);
+  }
+  if (work_waiters_.load(std::memory_order_seq_cst) > 0 ||
+      (is_sealed && more_waiters_.load(std::memory_order_seq_cst) > 0)) {
+    NotifyWork();
+  }
+}
+
+bool Memtable::IsFull() const {
+  return bytes_.load(std::memory_order_relaxed) >= options_.bytes_max ||
+         records_.load(std::memory_order_relaxed) >= options_.record_count_max;
+}
+
+bool Memtable::WaitForRoom(SteadyTime deadline) {
+  MutexLock lock(wait_mutex_);
+  while (IsFull()) {
+    if (!room_.WaitUntil(wait_mutex_, deadline)) return !IsFull();
+  }
+  return true;
+}
+
+void Memtable::Evict(std::vector<SegmentPtr>& gone, bool has_coverage_changed) {
+  std::uint64_t applied_by_all = UINT64_MAX;
+  for (const Coverage& coverage : coverage_) {
+    if (coverage.is_covered) applied_by_all = std::min(applied_by_all, coverage.applied_sequence);
+  }
+  // With no covered store everything stays: it is the only way back into service for the store that
+  // comes first.
+  if (applied_by_all == UINT64_MAX) applied_by_all = 0;
+  while (!segments_.empty() && segments_.front()->last_sequence() <= applied_by_all) {
+    bytes_.fetch_sub(segments_.front()->byte_count(), std::memory_order_relaxed);
+    records_.fetch_sub(segments_.front()->record_count(), std::memory_order_relaxed);
+    gone.push_back(std::move(segments_.front()));
+    segments_.pop_front();
+  }
+  if (segments_.empty()) is_newest_open_ = false;
+  if (gone.empty() && !has_coverage_changed) return;
+  const std::uint64_t tag = SnapshotTag(version_.load(std::memory_order_relaxed)) + 1;
+  version_.store((tag << 1) | (segments_.empty() ? 0u : 1u), std::memory_order_seq_cst);
+}
+
+bool Memtable::Cover(Role role, std::uint64_t applied_sequence) {
+  std::vector<SegmentPtr> gone;
+  bool is_covered = false;
+  {
+    ExclusiveLock lock(mutex_);
+    SB_CHECK(applied_sequence <= last_sequence(), "no store is ahead of the log (I3)");
+    const std::uint64_t first =
+        segments_.empty() ? last_sequence() + 1 : segments_.front()->first_sequence();
+    if (applied_sequence + 1 >= first) {
+      coverage_[Index(role)] = {true, applied_sequence};
+      is_covered = true;
+      Evict(gone, true);
+    }
+  }
+  if (!gone.empty()) {
+    MutexLock lock(wait_mutex_);
+    room_.NotifyAll();
+  }
+  return is_covered;
+}
+
+void Memtable::Uncover(Role role) {
+  std::vector<SegmentPtr> gone;
+  {
+    ExclusiveLock lock(mutex_);
+    if (!coverage_[Index(role)].is_covered) return;
+    coverage_[Index(role)] = {};
+    Evict(gone, true);
+  }
+  MutexLock lock(wait_mutex_);
+  room_.NotifyAll();
+}
+
+bool Memtable::Applied(Role role, std::uint64_t applied_sequence) {
+  std::vector<SegmentPtr> gone;
+  {
+    ExclusiveLock lock(mutex_);
+    Coverage& coverage = coverage_[Index(role)];
+    if (!coverage.is_covered) return false;
+    SB_CHECK(applied_sequence >= coverage.applied_sequence,
+             "a store never goes back while it is covered");
+    coverage.applied_sequence = applied_sequence;
+    Evict(gone, false);
+  }
+  if (!gone.empty()) {
+    MutexLock lock(wait_mutex_);
+    room_.NotifyAll();
+  }
+  return true;
+}
+
+std::shared_ptr<const Segment> Memtable::NextFor(std::uint64_t applied_sequence,
+                                                 std::chrono::milliseconds age_min,
+                                                 std::size_t record_count_min) {
+  ExclusiveLock lock(mutex_);
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    const SegmentPtr& segment = segments_[i];
+    if (segment->last_sequence() <= applied_sequence) continue;
+    const bool is_open = is_newest_open_ && i + 1 == segments_.size();
+    if (is_open) {
+      const bool is_ripe = options_.clock->Now() - segment->created_at() >= age_min ||
+                           segment->record_count() >= record_count_min;
+      if (!is_ripe) return nullptr;
+      is_newest_open_ = false;
+    }
+    return segment;
+  }
+  return nullptr;
+}
+
+void Memtable::WaitForWork(std::uint64_t applied_sequence, SteadyTime deadline) {
+  MutexLock lock(wait_mutex_);
+  const std::uint64_t wakes = wake_count_;
+  work_waiters_.fetch_add(1, std::memory_order_seq_cst);
+  while (last_sequence_.load(std::memory_order_seq_cst) <= applied_sequence &&
+         wake_count_ == wakes) {
+    if (!work_.WaitUntil(wait_mutex_, deadline)) break;
+  }
+  work_waiters_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void Memtable::WaitForMore(SteadyTime deadline) {
+  MutexLock lock(wait_mutex_);
+  const std::uint64_t wakes = wake_count_;
+  more_waiters_.fetch_add(1, std::memory_order_seq_cst);
+  while (wake_count_ == wakes) {
+    if (!work_.WaitUntil(wait_mutex_, deadline)) break;
+  }
+  more_waiters_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void Memtable::NotifyWork() {
+  MutexLock lock(wait_mutex_);
+  ++wake_count_;
+  work_.NotifyAll();
+}
+
+void Memtable::Wake() {
+  NotifyWork();
+}
+
+Memtable::Size Memtable::GetSize() const {
+  SharedLock lock(mutex_);
+  return {bytes_.load(std::memory_order_relaxed), records_.load(std::memory_order_relaxed),
+          segments_.size()};
+}
+
+std::optional<SteadyTime> Memtable::OldestAfter(std::uint64_t applied_sequence) const {
+  SharedLock lock(mutex_);
+  for (const SegmentPtr& segment : segments_) {
+    if (segment->last_sequence() > applied_sequence) return segment->created_at();
+  }
+  return std::nullopt;
+}
+
+}  // namespace switchback

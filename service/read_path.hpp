@@ -1,0 +1,88 @@
+// One thread's reads: route, look into the memtable, then into a snapshot of that role's store
+// (I4), and fail over (I6).
+//
+// Why it is never stale. A snapshot of a covered store lacks only batches that are in the memtable,
+// as long as nothing has left the memtable since it was opened: that is what its tag
+// (Memtable::SnapshotTag) says. With an empty memtable and the right tag a read is one atomic load
+// and the store's own get. The emptiness and the tag come from one load, so nothing can be evicted
+// in between.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/backend.hpp"
+#include "service/memtable.hpp"
+#include "service/metrics.hpp"
+#include "service/record_reader.hpp"
+#include "service/router.hpp"
+
+namespace switchback {
+
+// What every ReadPath of a service shares. All outlive it.
+struct ReadContext {
+  Memtable& memtable;
+  const FlagStore& flags;
+  const std::atomic<std::uint64_t>& refused_load;
+  std::array<Backend*, kRoleCount> backends;
+  MetricsRegistry& metrics;
+};
+
+// One thread at a time. Holds snapshots from the first read until EndTurn.
+class ReadPath final : public RecordReader {
+ public:
+  explicit ReadPath(const ReadContext& context);
+
+  Result<std::optional<std::string_view>> Get(const Collection& collection,
+                                              std::string_view key) override;
+  Result<std::vector<std::optional<std::string>>> MultiGet(
+      const Collection& collection, std::span<const std::string_view> keys) override;
+  Status Scan(const Collection& collection, std::string_view from, const Visitor& visit) override;
+  Result<std::uint64_t> Count(const Collection& collection) override;
+  Result<std::vector<std::string>> CollectionNames();
+
+  void EndTurn() noexcept;
+
+ private:
+  static constexpr std::uint64_t kNoTag = UINT64_MAX;
+  static constexpr int kOptimisticOpens = 3;
+
+  Result<std::optional<std::string_view>> GetSlow(const Collection& collection,
+                                                  std::string_view key, Role desired);
+  Result<std::vector<std::optional<std::string>>> TryMultiGet(
+      const Collection& collection, std::span<const std::string_view> keys,
+      std::optional<Role> avoided);
+  Status TryScan(const Collection& collection, std::string_view from, const Visitor& visit,
+                 Role role, bool& has_visited);
+  Result<std::uint64_t> TryCount(const Collection& collection, Role role);
+  // Runs `attempt` on the role routed for `key`, and on the other one when it fails.
+  template <class T, class Attempt>
+  Result<T> WithFailover(Operation operation, std::string_view key, const Attempt& attempt);
+
+  // The role that may answer instead of or as `desired`.
+  Result<Role> Serving(Role desired) SB_EXCLUDES(context_.memtable.mutex());
+  Result<Role> ServingLocked(Role desired) const SB_REQUIRES_SHARED(context_.memtable.mutex());
+  // Opens a snapshot of `role` for the memtable as of `tag`. Without the memtable's lock: opening
+  // may wait for the store.
+  Status OpenView(Role role, std::uint64_t tag);
+  [[nodiscard]] bool IsFresh(Role role) const {
+    return tags_[Index(role)] == Memtable::SnapshotTag(context_.memtable.version());
+  }
+  // Makes the snapshot fresh; the memtable may move on right after: check again under its lock.
+  Status Refresh(Role role);
+  void CountError(Role role, Operation operation);
+
+  const ReadContext context_;
+  Router router_;
+  const std::shared_ptr<MetricsBlock> metrics_;
+  std::array<std::unique_ptr<ReadView>, kRoleCount> views_;
+  std::array<std::uint64_t, kRoleCount> tags_{kNoTag, kNoTag};
+  std::string value_;
+};
+
+}  // namespace switchback
