@@ -185,13 +185,6 @@ Status LoadSecret(const char* variable, const std::string& path, std::string& se
 
 }  // namespace
 
-std::map<unsigned, std::string> ServerConfig::DefaultNumberedCollections() {
-  std::map<unsigned, std::string> names{{0, "default"}};
-  for (unsigned number = 1; number <= 15; ++number)
-    names.emplace(number, "db" + std::to_string(number));
-  return names;
-}
-
 std::string ServerConfig::FlagsPath() const {
   return flags_path.empty() ? service.data_dir + "/flags.json" : flags_path;
 }

@@ -37,12 +37,10 @@ struct ServerConfig {
   std::string password;                    // AUTH over RESP; "" = none
   std::string token;                       // bearer token over HTTP; "" = none
   std::vector<std::string> allowed_hosts;  // more values of the HTTP Host header to accept
-  std::map<unsigned, std::string> numbered_collections = DefaultNumberedCollections();
+  std::map<unsigned, std::string> numbered_collections;  // what SELECT n means where not as usual
   std::chrono::milliseconds drain_max{10000};  // how long a stop waits for requests in flight
   LogLevel log_level = LogLevel::kInfo;
 
-  // 0 is `default`, 1..15 are `db1`..`db15`.
-  static std::map<unsigned, std::string> DefaultNumberedCollections();
   // Where the flags file is, whether named or not.
   [[nodiscard]] std::string FlagsPath() const;
 };

@@ -128,7 +128,7 @@ Status Server::Stop() {
   return service_->Close();
 }
 
-int RunServer(const ServerConfig& config) {
+int RunServer(const ServerConfig& config, const std::function<void(const Endpoints&)>& on_ready) {
   SetLogLevel(config.log_level);
   const auto fail = [](const Error& error) {
     LogError("{}", error.message);
@@ -147,6 +147,7 @@ int RunServer(const ServerConfig& config) {
   LogInfo("ready: RESP on {}:{}, HTTP on {}, data in {}", endpoints.host, endpoints.resp_port,
           HttpUrlOf(endpoints), config.service.data_dir);
   NotifyServiceManager("READY=1");
+  on_ready(endpoints);
   stop.Wait();
   LogInfo("stopping: answering what is in flight");
   NotifyServiceManager("STOPPING=1");

@@ -1,6 +1,7 @@
 // The running server: a DbService with its doors. The only place that wires these objects together.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -51,8 +52,8 @@ class Server {
   bool is_stopped_ = false;
 };
 
-// The whole life of `switchback serve`: runs until SIGTERM or SIGINT. Returns the exit code and has
-// logged the one line that says why when it is not 0.
-int RunServer(const ServerConfig& config);
+// The whole life of `switchback serve`: runs until SIGTERM or SIGINT. Calls `on_ready` once clients
+// are served. Returns the exit code and has logged the one line that says why when it is not 0.
+int RunServer(const ServerConfig& config, const std::function<void(const Endpoints&)>& on_ready);
 
 }  // namespace switchback

@@ -1,0 +1,20 @@
+// The commands of the program, one file each. Each function adds its command to `app`; running it
+// sets `exit_code`, which outlives the parse.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace switchback {
+
+void AddServeCommand(CLI::App& app, int& exit_code);
+void AddFlagsCommand(CLI::App& app, int& exit_code);
+void AddStatusCommand(CLI::App& app, int& exit_code);
+void AddMigrateCommand(CLI::App& app, int& exit_code);
+void AddBenchCommand(CLI::App& app, int& exit_code);
+void AddDrainCommand(CLI::App& app, int& exit_code);
+void AddDetachCommand(CLI::App& app, int& exit_code);
+void AddDoctorCommand(CLI::App& app, int& exit_code);
+
+}  // namespace switchback

@@ -1,0 +1,103 @@
+#include "server/cli/server_api.hpp"
+
+#include <CLI/App.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "flags/strict_json.hpp"
+#include "server/endpoints.hpp"
+#include "server/http/json_text.hpp"
+#include "server/http/problem.hpp"
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Result<std::string> FindUrl(const ServerOptions& options) {
+  if (!options.url.empty()) return options.url;
+  if (!options.data_dir.empty()) {
+    auto endpoints = ReadEndpoints(options.data_dir);
+    if (endpoints) return HttpUrlOf(*endpoints);
+    if (endpoints.error().code != ErrorCode::kNotFound) return Fail(endpoints.error());
+    return Fail(ErrorCode::kUnavailable, "no server is running on " + options.data_dir);
+  }
+  const std::string url = Environment("SWITCHBACK_URL");
+  return url.empty() ? std::string(kDefaultUrl) : url;
+}
+
+// The code whose name, with dashes, is `kind`.
+ErrorCode CodeOfKind(std::string_view kind, unsigned status) {
+  if (kind == "flip-refused") return ErrorCode::kRefused;
+  for (int index = 0; index <= static_cast<int>(ErrorCode::kInternal); ++index) {
+    const auto code = static_cast<ErrorCode>(index);
+    std::string name = ErrorCodeName(code);
+    std::replace(name.begin(), name.end(), '_', '-');
+    if (name == kind) return code;
+  }
+  if (status == 401) return ErrorCode::kUnavailable;
+  return status == 409 ? ErrorCode::kConflict : ErrorCode::kInternal;
+}
+
+}  // namespace
+
+void AddJsonOption(CLI::App& command, bool& is_json) {
+  command.add_flag("--json", is_json, "Print JSON, for programs");
+}
+
+void ServerOptions::AddTo(CLI::App& command) {
+  command.add_option("--url", url, "The server's control plane (SWITCHBACK_URL)");
+  command.add_option("--data-dir", data_dir, "Find the server by its data directory");
+  AddJsonOption(command, is_json);
+}
+
+Error ErrorOfProblem(unsigned status, std::string_view body) {
+  const std::string status_text = "HTTP status " + std::to_string(status);
+  auto problem = ParseStrictJson(body);
+  if (!problem || !problem->is_object())
+    return {ErrorCode::kInternal, "the server answered with " + status_text};
+  const Json type = problem->value("type", Json());
+  const Json detail = problem->value("detail", Json());
+  std::string_view kind = type.is_string() ? type.get_ref<const std::string&>() : "";
+  if (kind.starts_with(kProblemTypePrefix)) kind.remove_prefix(kProblemTypePrefix.size());
+  std::string message = detail.is_string() ? detail.get<std::string>() : status_text;
+  if (status == 401) message += " (set SWITCHBACK_TOKEN)";
+  return {CodeOfKind(kind, status), message};
+}
+
+Result<ServerApi> ServerApi::Find(const ServerOptions& options) {
+  auto url = FindUrl(options);
+  if (!url) return Fail(url.error());
+  auto parsed = ParseHttpUrl(*url);
+  if (!parsed) return Fail(parsed.error());
+  return ServerApi(HttpClient(*std::move(parsed), Environment("SWITCHBACK_TOKEN")));
+}
+
+Result<Json> ServerApi::ReadAnswer(const HttpAnswer& answer) {
+  if (answer.status >= 300) return Fail(ErrorOfProblem(answer.status, answer.body));
+  auto document = ParseStrictJson(answer.body);
+  if (!document)
+    return Fail(ErrorCode::kInternal, "the server's answer is not JSON: is this a switchback?");
+  return document;
+}
+
+Result<Json> ServerApi::Get(std::string_view path) const {
+  auto answer = client_.Send("GET", path, "");
+  if (!answer) return Fail(answer.error());
+  return ReadAnswer(*answer);
+}
+
+Result<Json> ServerApi::Send(std::string_view method, std::string_view path, const Json& body,
+                             std::chrono::milliseconds timeout) const {
+  auto answer = client_.Send(method, path, JsonText(body), timeout);
+  if (!answer) return Fail(answer.error());
+  return ReadAnswer(*answer);
+}
+
+}  // namespace switchback

@@ -1,0 +1,58 @@
+// The running server as commands see it: found by URL or by data directory, spoken to in JSON.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "common/result.hpp"
+#include "server/http/http_client.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace switchback {
+
+inline constexpr std::string_view kDefaultUrl = "http://127.0.0.1:8080";
+
+// The options of every command that talks to a server.
+struct ServerOptions {
+  std::string url;       // --url
+  std::string data_dir;  // --data-dir
+  bool is_json = false;  // --json
+
+  // Adds them to `command`. This object outlives the parse.
+  void AddTo(CLI::App& command);
+};
+
+// Adds --json alone.
+void AddJsonOption(CLI::App& command, bool& is_json);
+
+class ServerApi {
+ public:
+  // The server to speak to: --url, else the one of --data-dir (endpoints.json), else
+  // SWITCHBACK_URL, else kDefaultUrl; with the token of SWITCHBACK_TOKEN. Nothing is sent yet.
+  // Errors: kUnavailable (the data directory names no server), kInvalidArgument, kUnsupported
+  // (URL).
+  static Result<ServerApi> Find(const ServerOptions& options);
+
+  // Sends a request and gives the document of the answer. Errors: kUnavailable (nobody answers, or
+  // the token is wrong), else what the server's problem document says: kRefused for a refused flip.
+  Result<nlohmann::ordered_json> Get(std::string_view path) const;
+  Result<nlohmann::ordered_json> Send(
+      std::string_view method, std::string_view path, const nlohmann::ordered_json& body,
+      std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
+
+ private:
+  explicit ServerApi(HttpClient client) : client_(std::move(client)) {}
+  static Result<nlohmann::ordered_json> ReadAnswer(const HttpAnswer& answer);
+
+  HttpClient client_;
+};
+
+// The Error that a problem document stands for. `status` is the HTTP status.
+Error ErrorOfProblem(unsigned status, std::string_view body);
+
+}  // namespace switchback
