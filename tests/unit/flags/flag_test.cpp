@@ -15,6 +15,7 @@ namespace {
 std::atomic<std::size_t> allocation_count{0};
 }  // namespace
 
+#if !defined(__clang__)  // clang's sanitizers bring these operators themselves
 // Counts what this program allocates, for the one test that promises none.
 void* operator new(std::size_t bytes) {
   ++allocation_count;
@@ -27,6 +28,7 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
+#endif
 
 namespace switchback {
 namespace {
