@@ -25,8 +25,9 @@ Result<Comparison> CompareWorkload(const TargetSet& targets, const BenchOptions&
     round_plan.seed += round;  // the same for every target of the round
     for (std::size_t index = 0; index < results.size(); ++index) {
       Target& target = *targets.entries()[index].target;
-      progress.Say(fmt::format("workload {} {}, round {} of {}: {}", plan.workload->letter,
-                               distribution, round + 1, options.rounds, results[index].target));
+      SB_RETURN_IF_ERROR(progress.Say(fmt::format("workload {} {}, round {} of {}: {}",
+                                                  plan.workload->letter, distribution, round + 1,
+                                                  options.rounds, results[index].target)));
       auto result = RunLoad(target, round_plan, options.warmup, options.duration);
       if (!result) return Fail(WithContext(result.error(), results[index].target));
       if (plan.workload->has_writes()) SB_RETURN_IF_ERROR(target.Settle());

@@ -1,7 +1,9 @@
-// What a long benchmark says while it runs.
+// What a long benchmark says while it runs, and how it is stopped.
 #pragma once
 
 #include <string>
+
+#include "common/result.hpp"
 
 namespace switchback::bench {
 
@@ -9,17 +11,23 @@ namespace switchback::bench {
 class Progress {
  public:
   virtual ~Progress() = default;
-  // What is being done now. Replaces the last line on a terminal.
-  virtual void Say(const std::string& line) = 0;
+  // What is being done from now on. Replaces the last line on a terminal. Error: kCancelled when
+  // somebody asked to stop.
+  virtual Status Say(const std::string& line) = 0;
   // Nothing more follows: the last line may go.
   virtual void End() = 0;
 };
 
-// Lines on stderr: one that is rewritten on a terminal, plain ones elsewhere.
+// Lines on stderr: one that is rewritten on a terminal, plain ones elsewhere. While it lives, the
+// first SIGINT or SIGTERM cancels, so that the stores of the benchmark are removed; the second one
+// ends the process. One at a time in a process.
 class StderrProgress : public Progress {
  public:
   StderrProgress();
-  void Say(const std::string& line) override;
+  ~StderrProgress() override;
+  StderrProgress(const StderrProgress&) = delete;
+  StderrProgress& operator=(const StderrProgress&) = delete;
+  Status Say(const std::string& line) override;
   void End() override;
 
  private:

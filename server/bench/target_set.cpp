@@ -31,14 +31,14 @@ Result<std::unique_ptr<TargetSet>> TargetSet::Open(const BenchOptions& options,
 Status TargetSet::Load(const BenchOptions& options, Progress& progress) {
   const bool has_pair = IsAnyOf(options.targets, TargetKind::kPaired);
   if (has_pair || IsAnyOf(options.targets, TargetKind::kLmdb)) {
-    progress.Say("loading bare LMDB");
+    SB_RETURN_IF_ERROR(progress.Say("loading bare LMDB"));
     auto store = LmdbStore::Open(options.data_directory + "/bare-lmdb");
     if (!store) return Fail(store.error());
     SB_RETURN_IF_ERROR((*store)->Load(options.record_count, options.load.value_bytes));
     lmdb_ = std::make_unique<LmdbTarget>(std::move(*store), options.record_count);
   }
   if (has_pair || IsAnyOf(options.targets, TargetKind::kSqlite)) {
-    progress.Say("loading bare SQLite");
+    SB_RETURN_IF_ERROR(progress.Say("loading bare SQLite"));
     auto store = SqliteStore::Create(options.data_directory + "/bare.sqlite",
                                      TuningFor(options.load.value_bytes));
     if (!store) return Fail(store.error());
@@ -46,7 +46,7 @@ Status TargetSet::Load(const BenchOptions& options, Progress& progress) {
     sqlite_ = std::make_unique<SqliteTarget>(std::move(*store), options.record_count);
   }
   if (!IsAnyOf(options.targets, TargetKind::kService)) return {};
-  progress.Say("loading the service");
+  SB_RETURN_IF_ERROR(progress.Say("loading the service"));
   ServiceHostOptions host_options;
   host_options.directory = options.data_directory;
   host_options.record_count = options.record_count;
