@@ -17,14 +17,21 @@ std::string FormatUtc(WallTime time) {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
 }
 
-std::string StateName(const FollowerStatus& target, const BackfillFigures* figures) {
-  const bool needs_scratch = figures != nullptr && figures->needs_scratch;
+std::string DetachedStateName(const FollowerStatus& target, const FillAttempt* attempt) {
+  if (attempt == nullptr) return "none";
+  const bool is_asked_for =
+      !attempt->figures.needs_scratch && target.reason == attempt->detached_reason;
+  return is_asked_for ? "running" : "failed";
+}
+
+std::string StateName(const FollowerStatus& target, const FillAttempt* attempt) {
+  const bool needs_scratch = attempt != nullptr && attempt->figures.needs_scratch;
   switch (target.state) {
     case FollowerState::kInSync: return "complete";
     case FollowerState::kBackfilling: return needs_scratch ? "failed" : "running";
     case FollowerState::kCatchingUp: return "running";
     case FollowerState::kFailed: return "failed";
-    case FollowerState::kDetached: return needs_scratch ? "failed" : "none";
+    case FollowerState::kDetached: return DetachedStateName(target, attempt);
   }
   SB_CHECK(false, "every follower state has a name here");
 }
@@ -33,10 +40,9 @@ std::string WhyNotFlip(const FollowerStatus& target, Role role) {
   std::string reason = fmt::format("{} is {}", RoleName(role), FollowerStateName(target.state));
   if (target.state == FollowerState::kCatchingUp)
     reason += fmt::format(", {} batches behind", target.lag_batches);
+  if (!target.reason.empty()) reason += ": " + target.reason;
   if (target.state == FollowerState::kDetached)
-    reason += ": fill it first with `switchback migrate start`";
-  else if (!target.reason.empty())
-    reason += ": " + target.reason;
+    reason += "; fill it first with `switchback migrate start`";
   return reason;
 }
 
@@ -56,10 +62,10 @@ void AddFigures(const BackfillFigures& figures, MigrationStatus& status) {
 }  // namespace
 
 MigrationStatus SummarizeMigration(const FollowerStatus& source, const FollowerStatus& target,
-                                   Role target_role, const BackfillFigures* figures) {
+                                   Role target_role, const FillAttempt* attempt) {
   MigrationStatus status;
-  status.state = StateName(target, figures);
-  if (figures != nullptr) AddFigures(*figures, status);
+  status.state = StateName(target, attempt);
+  if (attempt != nullptr) AddFigures(attempt->figures, status);
   if (status.state == "failed" && status.error.empty()) status.error = target.reason;
   status.can_flip = target.state == FollowerState::kInSync;
   if (status.can_flip) {
@@ -155,8 +161,10 @@ Result<std::uint64_t> Migrator::CountTargetRecords(ReadView& view) const {
 Status Migrator::StartFill(FillMode mode) {
   auto progress = std::make_shared<BackfillProgress>(clock_);
   auto source = std::make_unique<Backfill>(service_.fill_access(), options_.backfill, progress);
+  std::string reason = service_.GetStatus().followers[Index(target_)].reason;
   SB_RETURN_IF_ERROR(service_.StartFill(target_, mode, std::move(source)));
   progress_ = std::move(progress);
+  detached_reason_ = std::move(reason);
   LogInfo("fill of {} from {} {}", RoleName(target_), RoleName(source_),
           mode == FillMode::kResume ? "goes on where it was interrupted" : "begins");
   return {};
@@ -177,10 +185,10 @@ Status Migrator::ResumeIfInterrupted() {
 MigrationStatus Migrator::GetStatus() {
   const ServiceStatus status = service_.GetStatus();
   MutexLock lock(mutex_);
-  std::optional<BackfillFigures> figures;
-  if (progress_) figures = progress_->Figures();
+  std::optional<FillAttempt> attempt;
+  if (progress_) attempt = FillAttempt{progress_->Figures(), detached_reason_};
   return SummarizeMigration(status.followers[Index(source_)], status.followers[Index(target_)],
-                            target_, figures ? &*figures : nullptr);
+                            target_, attempt ? &*attempt : nullptr);
 }
 
 }  // namespace switchback

@@ -2,8 +2,8 @@
 // there is nothing to keep in step with it and nothing to recover but the fill itself.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <string>
 
 #include "common/clock.hpp"
 #include "common/result.hpp"
@@ -50,11 +50,19 @@ class Migrator {
 
   mutable Mutex mutex_;
   std::shared_ptr<BackfillProgress> progress_ SB_GUARDED_BY(mutex_);  // of the newest fill, or null
+  // Why the target was detached when that fill was asked for: as long as it gives this reason, its
+  // follower has not yet seen the request.
+  std::string detached_reason_ SB_GUARDED_BY(mutex_);
 };
 
-// What the follower's state and the figures of the newest fill (null: none in this process) come
-// to. Pure.
+// The newest fill of this process.
+struct FillAttempt {
+  BackfillFigures figures;
+  std::string detached_reason;
+};
+
+// What the followers' states and the newest fill (null: none in this process) come to. Pure.
 MigrationStatus SummarizeMigration(const FollowerStatus& source, const FollowerStatus& target,
-                                   Role target_role, const BackfillFigures* figures);
+                                   Role target_role, const FillAttempt* attempt);
 
 }  // namespace switchback

@@ -40,6 +40,7 @@ class FakeService : public DbService {
   Result<std::vector<std::string>> CollectionNames() override { return std::vector<std::string>{}; }
   Status Drain(std::chrono::milliseconds) override { return {}; }
   Status Detach(bool) override { return {}; }
+  Status AcceptForeignLegacy() override { return {}; }
   MetricsSnapshot GetMetrics() override { return {}; }
 
   FillWorld world;
@@ -277,6 +278,21 @@ TEST(SummarizeMigration, AFailedTargetSaysWhy) {
   EXPECT_EQ(status.state, "failed");
   EXPECT_EQ(status.error, "no space left on device");
   EXPECT_EQ(status.can_flip_reason, "unified is failed: no space left on device");
+}
+
+TEST(SummarizeMigration, AFillThatWasAskedForRunsUntilItsFollowerSaysOtherwise) {
+  FollowerStatus source, target;
+  source.state = FollowerState::kInSync;
+  target.reason = "never filled";
+  FillAttempt attempt;
+  attempt.detached_reason = target.reason;
+
+  EXPECT_EQ(SummarizeMigration(source, target, Role::kUnified, &attempt).state, "running");
+
+  target.reason = "fill could not begin: no space left on device";
+  const MigrationStatus status = SummarizeMigration(source, target, Role::kUnified, &attempt);
+  EXPECT_EQ(status.state, "failed");
+  EXPECT_EQ(status.error, target.reason);
 }
 
 TEST(SummarizeMigration, ARunningFillNamesASourceThatIsNotInSync) {
