@@ -46,7 +46,10 @@ std::vector<const Collection*> Memtable::TouchedCollections() const {
   std::vector<const Collection*> touched;
   for (const SegmentPtr& segment : segments_) {
     for (const auto& effects : segment->by_collection()) {
-      if (effects && !effects->entries.empty()) touched.push_back(effects->collection);
+      if (!effects) continue;
+      const auto is_put = [](const auto& entry) { return entry.second.is_put; };
+      if (std::any_of(effects->entries.begin(), effects->entries.end(), is_put))
+        touched.push_back(effects->collection);
     }
   }
   return touched;

@@ -85,7 +85,7 @@ class Memtable {
   [[nodiscard]] Cursor Seek(const Collection& collection, std::string_view from) const
       SB_REQUIRES_SHARED(mutex_);
 
-  // Collections that hold an effect in here.
+  // Collections that a put in here brings into being, or shows to exist. May repeat.
   [[nodiscard]] std::vector<const Collection*> TouchedCollections() const
       SB_REQUIRES_SHARED(mutex_);
 

@@ -39,6 +39,10 @@ Status MergeScan(ReadView* store, const Collection& collection, std::string_view
   return {};
 }
 
+tl::unexpected<Error> LeftService(Role role) {
+  return Fail(ErrorCode::kUnavailable, std::string(RoleName(role)) + " store has left service");
+}
+
 }  // namespace
 
 ReadPath::ReadPath(const ReadContext& context)
@@ -88,9 +92,24 @@ Status ReadPath::OpenView(Role role, std::uint64_t tag) {
   return {};
 }
 
+// The tag belongs to a moment at which the store was covered. Without that, a store that has just
+// left service would get the tag of a memtable that no longer holds what the store lacks.
 Status ReadPath::Refresh(Role role) {
-  const std::uint64_t tag = Memtable::SnapshotTag(context_.memtable.version());
+  std::uint64_t tag = 0;
+  {
+    SharedLock lock(context_.memtable.mutex());
+    if (!context_.memtable.IsCovered(role)) return LeftService(role);
+    tag = Memtable::SnapshotTag(context_.memtable.version());
+  }
   return tags_[Index(role)] == tag ? Status{} : OpenView(role, tag);
+}
+
+Result<bool> ReadPath::EnsureFresh(Role role, int attempt) {
+  if (IsFresh(role)) return true;
+  if (attempt < kOptimisticOpens) return false;
+  if (!context_.memtable.IsCovered(role)) return LeftService(role);
+  SB_RETURN_IF_ERROR(OpenView(role, Memtable::SnapshotTag(context_.memtable.version())));
+  return true;
 }
 
 Result<std::optional<std::string_view>> ReadPath::Get(const Collection& collection,
@@ -106,22 +125,27 @@ Result<std::optional<std::string_view>> ReadPath::Get(const Collection& collecti
       return value;
     }
     CountError(role, Operation::kGet);
+    value = GetSlow(collection, key, Other(role), value.error());
+    metrics_->Of(role, Operation::kGet).latency.Record(SteadyClock::now() - start);
+    return value;
   }
-  auto value = GetSlow(collection, key, role);
+  auto value = GetSlow(collection, key, role, std::nullopt);
   metrics_->Of(role, Operation::kGet).latency.Record(SteadyClock::now() - start);
   return value;
 }
 
 Result<std::optional<std::string_view>> ReadPath::GetSlow(const Collection& collection,
-                                                          std::string_view key, Role desired) {
-  Error last_error{ErrorCode::kUnavailable, ""};
-  for (std::size_t attempt = 0; attempt < 2 * kRoleCount; ++attempt) {
+                                                          std::string_view key, Role desired,
+                                                          std::optional<Error> last_error) {
+  std::size_t failure_count = last_error ? 1 : 0;
+  for (int opens = 0; failure_count < kRoleCount;) {
     Role role = desired;
     std::uint64_t tag = 0;
+    Status opened;
     {
       SharedLock lock(context_.memtable.mutex());
       auto serving = ServingLocked(desired);
-      if (!serving) return Fail(attempt == 0 ? serving.error() : last_error);
+      if (!serving) return Fail(last_error ? *last_error : serving.error());
       role = *serving;
       std::string_view found;
       const Memtable::Found state = context_.memtable.Find(collection, key, found);
@@ -132,19 +156,18 @@ Result<std::optional<std::string_view>> ReadPath::GetSlow(const Collection& coll
         return std::optional<std::string_view>(value_);
       }
       tag = Memtable::SnapshotTag(context_.memtable.version());
+      if (opens >= kOptimisticOpens && !IsFresh(role)) opened = OpenView(role, tag);
     }
-    // Not in the memtable then: a snapshot opened after that moment holds the key's last write, or
-    // a newer one.
-    Status opened = tags_[Index(role)] == tag ? Status{} : OpenView(role, tag);
-    if (opened && !IsFresh(role) && attempt + 1 < 2 * kRoleCount) {
-      // Something left, or a store left service, while it opened. Most likely harmless; looking
-      // again is cheap.
-      continue;
+    if (opened && tags_[Index(role)] != tag) {
+      opened = OpenView(role, tag);
+      ++opens;
+      // Something left, or a store left service, while it opened. Looking again is cheap.
+      if (opened && !IsFresh(role)) continue;
     }
     if (opened) {
       auto value = views_[Index(role)]->Get(collection, key);
       if (value) {
-        if (role != desired) MetricsBlock::Add(metrics_->failovers);
+        if (last_error) MetricsBlock::Add(metrics_->failovers);
         return value;
       }
       last_error = value.error();
@@ -152,31 +175,34 @@ Result<std::optional<std::string_view>> ReadPath::GetSlow(const Collection& coll
       last_error = opened.error();
     }
     CountError(role, Operation::kGet);
+    ++failure_count;
     desired = Other(role);
   }
-  return Fail(last_error);
+  return Fail(*last_error);
 }
 
 template <class T, class Attempt>
 Result<T> ReadPath::WithFailover(Operation operation, std::string_view key,
                                  const Attempt& attempt) {
   const auto start = SteadyClock::now();
-  const Role desired = router_.Route(key);
-  auto serving = Serving(desired);
-  if (!serving) return Fail(serving.error());
-  Role role = *serving;
-  Result<T> result = attempt(role);
-  if (!result && result.error().code != ErrorCode::kCancelled) {
-    CountError(role, operation);
-    auto other = Serving(Other(role));
-    if (other && *other != role) {
-      MetricsBlock::Add(metrics_->failovers);
-      role = *other;
-      result = attempt(role);
-      if (!result) CountError(role, operation);
+  auto first = Serving(router_.Route(key));
+  if (!first) return Fail(first.error());
+  bool may_retry = true;
+  Result<T> result = attempt(*first, may_retry);
+  if (!result) {
+    CountError(*first, operation);
+    auto second = Serving(Other(*first));
+    if (may_retry && second && *second != *first) {
+      result = attempt(*second, may_retry);
+      if (result) {
+        MetricsBlock::Add(metrics_->failovers);
+      } else {
+        CountError(*second, operation);
+      }
     }
   }
-  metrics_->Of(role, operation).latency.Record(SteadyClock::now() - start);
+  // Counted where it was sent first, like its error: an error rate is errors by operations.
+  metrics_->Of(*first, operation).latency.Record(SteadyClock::now() - start);
   return result;
 }
 
@@ -184,12 +210,11 @@ Result<std::vector<std::optional<std::string>>> ReadPath::MultiGet(
     const Collection& collection, std::span<const std::string_view> keys) {
   const auto start = SteadyClock::now();
   const Role counted = keys.empty() ? Role::kLegacy : router_.Route(keys.front());
-  auto values = TryMultiGet(collection, keys, std::nullopt);
-  for (const Role role :
-       kRoles) {  // I6: whichever store failed, the other one answers for all keys
-    if (values || values.error().code == ErrorCode::kUnavailable) break;
-    MetricsBlock::Add(metrics_->failovers);
-    values = TryMultiGet(collection, keys, role);
+  std::optional<Role> failed;
+  auto values = TryMultiGet(collection, keys, std::nullopt, failed);
+  if (!values && failed) {  // I6: the other one answers for all keys
+    values = TryMultiGet(collection, keys, *failed, failed);
+    if (values) MetricsBlock::Add(metrics_->failovers);
   }
   metrics_->Of(counted, Operation::kMultiGet).latency.Record(SteadyClock::now() - start);
   return values;
@@ -197,12 +222,17 @@ Result<std::vector<std::optional<std::string>>> ReadPath::MultiGet(
 
 Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
     const Collection& collection, std::span<const std::string_view> keys,
-    std::optional<Role> avoided) {
+    std::optional<Role> avoided, std::optional<Role>& failed) {
+  const auto fail = [&](Role role, const Error& error) {
+    CountError(role, Operation::kMultiGet);
+    failed = role;
+    return Fail(error);
+  };
   std::vector<std::optional<std::string>> values(keys.size());
   std::vector<std::pair<std::size_t, Role>> missing;  // to be read from the snapshots
   for (int attempt = 0;; ++attempt) {
     std::array<bool, kRoleCount> is_wanted{};
-    bool is_stale = false;
+    bool is_fresh = true;
     missing.clear();
     {
       SharedLock lock(context_.memtable.mutex());
@@ -219,56 +249,46 @@ Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
         is_wanted[Index(*role)] = true;
       }
       for (const Role role : kRoles) {
-        if (!is_wanted[Index(role)] || IsFresh(role)) continue;
-        if (attempt < kOptimisticOpens) {
-          is_stale = true;
-        } else if (auto opened = OpenView(role, Memtable::SnapshotTag(context_.memtable.version()));
-                   !opened) {
-          return Fail(opened.error());
-        }
+        if (!is_wanted[Index(role)]) continue;
+        auto fresh = EnsureFresh(role, attempt);
+        if (!fresh) return fail(role, fresh.error());
+        is_fresh = is_fresh && *fresh;
       }
     }
-    if (!is_stale) break;
+    if (is_fresh) break;
     for (const Role role : kRoles) {
-      if (is_wanted[Index(role)]) SB_RETURN_IF_ERROR(Refresh(role));
+      if (!is_wanted[Index(role)]) continue;
+      if (auto refreshed = Refresh(role); !refreshed) return fail(role, refreshed.error());
     }
   }
   for (const auto& [position, role] : missing) {
     auto value = views_[Index(role)]->Get(collection, keys[position]);
-    if (!value) {
-      CountError(role, Operation::kMultiGet);
-      return Fail(value.error());
-    }
+    if (!value) return fail(role, value.error());
     if (*value) values[position] = std::string(**value);
   }
   return values;
 }
 
 Status ReadPath::Scan(const Collection& collection, std::string_view from, const Visitor& visit) {
-  bool has_visited = false;
-  return WithFailover<void>(
-      Operation::kScan, from.empty() ? std::string_view(collection.name) : from, [&](Role role) {
-        Status scanned = TryScan(collection, from, visit, role, has_visited);
-        // What the visitor has seen cannot be taken back: no second attempt.
-        if (!scanned && has_visited)
-          return Status(Fail(ErrorCode::kCancelled, scanned.error().message));
-        return scanned;
-      });
+  return WithFailover<void>(Operation::kScan,
+                            from.empty() ? std::string_view(collection.name) : from,
+                            [&](Role role, bool& may_retry) {
+                              return TryScan(collection, from, visit, role, may_retry);
+                            });
 }
 
 Status ReadPath::TryScan(const Collection& collection, std::string_view from, const Visitor& visit,
-                         Role role, bool& has_visited) {
+                         Role role, bool& may_retry) {
   const Visitor counted = [&](std::string_view key, std::string_view value) {
-    has_visited = true;
+    may_retry = false;  // what the visitor has seen cannot be taken back
     return visit(key, value);
   };
   for (int attempt = 0;; ++attempt) {
     if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
     SharedLock lock(context_.memtable.mutex());
-    if (!IsFresh(role)) {
-      if (attempt < kOptimisticOpens) continue;
-      SB_RETURN_IF_ERROR(OpenView(role, Memtable::SnapshotTag(context_.memtable.version())));
-    }
+    auto fresh = EnsureFresh(role, attempt);
+    if (!fresh) return Fail(fresh.error());
+    if (!*fresh) continue;
     Memtable::Cursor cursor = context_.memtable.Seek(collection, from);
     ReadView* store = cursor.is_store_hidden() ? nullptr : views_[Index(role)].get();
     return MergeScan(store, collection, from, cursor, counted);
@@ -277,7 +297,7 @@ Status ReadPath::TryScan(const Collection& collection, std::string_view from, co
 
 Result<std::uint64_t> ReadPath::Count(const Collection& collection) {
   return WithFailover<std::uint64_t>(Operation::kScan, collection.name,
-                                     [&](Role role) { return TryCount(collection, role); });
+                                     [&](Role role, bool&) { return TryCount(collection, role); });
 }
 
 Result<std::uint64_t> ReadPath::TryCount(const Collection& collection, Role role) {
@@ -286,10 +306,9 @@ Result<std::uint64_t> ReadPath::TryCount(const Collection& collection, Role role
   for (int attempt = 0;; ++attempt) {
     if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
     SharedLock lock(context_.memtable.mutex());
-    if (!IsFresh(role)) {
-      if (attempt < kOptimisticOpens) continue;
-      SB_RETURN_IF_ERROR(OpenView(role, Memtable::SnapshotTag(context_.memtable.version())));
-    }
+    auto fresh = EnsureFresh(role, attempt);
+    if (!fresh) return Fail(fresh.error());
+    if (!*fresh) continue;
     Memtable::Cursor cursor = context_.memtable.Seek(collection, "");
     is_store_hidden = cursor.is_store_hidden();
     for (; cursor.is_valid(); cursor.Next())
@@ -318,16 +337,25 @@ Result<std::uint64_t> ReadPath::TryCount(const Collection& collection, Role role
 
 Result<std::vector<std::string>> ReadPath::CollectionNames() {
   return WithFailover<std::vector<std::string>>(
-      Operation::kScan, "", [&](Role role) -> Result<std::vector<std::string>> {
-        SB_RETURN_IF_ERROR(Refresh(role));
-        auto stored = views_[Index(role)]->CollectionNames();
-        if (!stored) return stored;
-        std::set<std::string> names(stored->begin(), stored->end());
-        SharedLock lock(context_.memtable.mutex());
-        for (const Collection* collection : context_.memtable.TouchedCollections())
-          names.insert(collection->name);
-        return std::vector<std::string>(names.begin(), names.end());
-      });
+      Operation::kScan, "", [&](Role role, bool&) { return TryCollectionNames(role); });
+}
+
+Result<std::vector<std::string>> ReadPath::TryCollectionNames(Role role) {
+  std::set<std::string> names;
+  for (int attempt = 0;; ++attempt) {
+    if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
+    SharedLock lock(context_.memtable.mutex());
+    auto fresh = EnsureFresh(role, attempt);
+    if (!fresh) return Fail(fresh.error());
+    if (!*fresh) continue;
+    for (const Collection* collection : context_.memtable.TouchedCollections())
+      names.insert(collection->name);
+    break;
+  }
+  auto stored = views_[Index(role)]->CollectionNames();
+  if (!stored) return stored;
+  names.insert(stored->begin(), stored->end());
+  return std::vector<std::string>(names.begin(), names.end());
 }
 
 }  // namespace switchback

@@ -52,15 +52,20 @@ class ReadPath final : public RecordReader {
   static constexpr std::uint64_t kNoTag = UINT64_MAX;
   static constexpr int kOptimisticOpens = 3;
 
+  // `last_error`: what the other role has said already.
   Result<std::optional<std::string_view>> GetSlow(const Collection& collection,
-                                                  std::string_view key, Role desired);
+                                                  std::string_view key, Role desired,
+                                                  std::optional<Error> last_error);
+  // On an error of a store `failed` names it; such an error is counted already.
   Result<std::vector<std::optional<std::string>>> TryMultiGet(
       const Collection& collection, std::span<const std::string_view> keys,
-      std::optional<Role> avoided);
+      std::optional<Role> avoided, std::optional<Role>& failed);
   Status TryScan(const Collection& collection, std::string_view from, const Visitor& visit,
-                 Role role, bool& has_visited);
+                 Role role, bool& may_retry);
   Result<std::uint64_t> TryCount(const Collection& collection, Role role);
-  // Runs `attempt` on the role routed for `key`, and on the other one when it fails.
+  Result<std::vector<std::string>> TryCollectionNames(Role role);
+  // Runs `attempt` on the role routed for `key`, and on the other one when it fails and has not
+  // taken back `may_retry`.
   template <class T, class Attempt>
   Result<T> WithFailover(Operation operation, std::string_view key, const Attempt& attempt);
 
@@ -74,7 +79,11 @@ class ReadPath final : public RecordReader {
     return tags_[Index(role)] == Memtable::SnapshotTag(context_.memtable.version());
   }
   // Makes the snapshot fresh; the memtable may move on right after: check again under its lock.
-  Status Refresh(Role role);
+  // Error: kUnavailable when the store is not covered (any more).
+  Status Refresh(Role role) SB_EXCLUDES(context_.memtable.mutex());
+  // Whether the snapshot is fresh at this moment. From attempt kOptimisticOpens on it is opened
+  // here, with the lock held, so that no writer can make it stale again.
+  Result<bool> EnsureFresh(Role role, int attempt) SB_REQUIRES_SHARED(context_.memtable.mutex());
   void CountError(Role role, Operation operation);
 
   const ReadContext context_;
