@@ -8,6 +8,11 @@
 #include "common/check.hpp"
 
 namespace switchback {
+namespace {
+
+constexpr std::size_t kEffectHeaderBytes = 1 + 2 + 2 + 4;
+
+}  // namespace
 
 std::size_t BatchBuilder::ItemHash::operator()(const Probe& probe) const {
   return XXH3_64bits_withSeed(probe.key.data(), probe.key.size(), probe.collection);
@@ -41,7 +46,6 @@ void BatchBuilder::Add(EffectKind kind, const Collection& collection, std::strin
 }
 
 void BatchBuilder::Truncate(std::size_t count) {
-  constexpr std::size_t kHeaderBytes = 1 + 2 + 2 + 4;
   while (items_.size() > count) {
     const auto last = static_cast<std::int32_t>(items_.size() - 1);
     if (indexed_count_ == items_.size()) {
@@ -52,7 +56,7 @@ void BatchBuilder::Truncate(std::size_t count) {
       --indexed_count_;
     }
     if (!clears_.empty() && clears_.back() == last) clears_.pop_back();
-    bytes_.resize(items_.back().offset - kHeaderBytes);
+    bytes_.resize(items_.back().offset - kEffectHeaderBytes);
     items_.pop_back();
   }
 }
@@ -148,7 +152,8 @@ Result<std::vector<Effect>> DecodeBatch(std::string_view payload, CollectionCata
     collection = *interned;
   }
   const auto count = reader.ReadInteger<std::uint32_t>();
-  if (!reader.is_ok() || count > reader.remaining()) return corrupt("too short");
+  if (!reader.is_ok() || count > reader.remaining() / kEffectHeaderBytes)
+    return corrupt("too short");
   std::vector<Effect> effects(count);
   for (Effect& effect : effects) {
     const auto kind = reader.ReadInteger<std::uint8_t>();
@@ -160,6 +165,10 @@ Result<std::vector<Effect>> DecodeBatch(std::string_view payload, CollectionCata
     if (!reader.is_ok()) return corrupt("too short");
     if (kind < 1 || kind > 3 || collection >= collections.size()) return corrupt("bad effect");
     effect.kind = static_cast<EffectKind>(kind);
+    const bool has_key = effect.kind != EffectKind::kClear;
+    if ((key_size > 0) != has_key || key_size > kKeyBytesMax ||
+        (value_size > 0 && effect.kind != EffectKind::kPut))
+      return corrupt("an effect that no store can hold");
     effect.collection = collections[collection];
   }
   if (reader.remaining() != 0) return corrupt("bytes left over");

@@ -138,6 +138,12 @@ Status CommitLog::ScanFile(const std::string& path, std::optional<std::uint64_t>
   auto reader = LogFileReader::Open(path);
   if (!reader) return Fail(WithContext(reader.error(), "the commit log cannot be opened"));
   const LogFileHeader& header = reader->header();
+  if (path != PathOf(header.first_sequence)) {
+    return Fail(ErrorCode::kCorruption, path +
+                                            " is not the file that its name says (it begins at "
+                                            "batch " +
+                                            std::to_string(header.first_sequence) + ")");
+  }
   if (!log_id_.empty() && header.log_id != log_id_) {
     return Fail(ErrorCode::kCorruption, path + " belongs to another commit log");
   }
@@ -155,11 +161,14 @@ Status CommitLog::ScanFile(const std::string& path, std::optional<std::uint64_t>
     return {};
   }
   std::uint64_t last = header.first_sequence - 1;
+  std::uint64_t last_offset = reader->offset();
   while (true) {
+    const std::uint64_t offset = reader->offset();
     auto record = reader->Read(last + 1);
     if (!record) return Fail(WithContext(record.error(), path));
     if (!record->has_value()) break;
     ++last;
+    last_offset = offset;
   }
   auto damaged = reader->HasRecordAhead(last + 1);
   if (!damaged) return Fail(WithContext(damaged.error(), path));
@@ -172,19 +181,28 @@ Status CommitLog::ScanFile(const std::string& path, std::optional<std::uint64_t>
   last_sequence_.store(last, std::memory_order_release);
   current_salt_ = header.salt;
   current_bytes_ = static_cast<std::uint64_t>(info.st_size);
-  return ContinueNewest(path, reader->offset());
+  return ContinueNewest(path, last_offset, reader->offset());
 }
 
-// The tail past `offset` may hold half a record of ours. New records overwrite it; until one is
-// complete the checksum keeps it void.
-Status CommitLog::ContinueNewest(const std::string& path, std::uint64_t offset) {
+// The tail past `end` may hold half a record of ours. New records overwrite it; until one is
+// complete the checksum keeps it void. The last record (from `last_offset`) and the file's name may
+// be in the page cache only, when the process died before it had synced them: from here on they
+// count, so they must be durable before anyone acts on them. The record is written anew for it: had
+// its sync failed, its pages would pass for clean, and another sync would prove nothing.
+Status CommitLog::ContinueNewest(const std::string& path, std::uint64_t last_offset,
+                                 std::uint64_t end) {
   auto fd = OpenFile(path, O_RDWR);
   if (!fd) return Fail(fd.error());
+  std::string record(end - last_offset, '\0');
+  auto got = ReadAt(fd->get(), record.data(), record.size(), last_offset);
+  if (!got) return Fail(WithContext(got.error(), path));
+  record.resize(*got);
+  if (auto written = WriteAt(fd->get(), record, last_offset); !written)
+    return Fail(WithContext(written.error(), path));
+  if (::fdatasync(fd->get()) != 0) return FailErrno("fdatasync " + path, errno);
+  SB_RETURN_IF_ERROR(SyncDirectory(options_.directory));
   current_ = *std::move(fd);
-  current_offset_ = offset;
-  // What was read may still be in the page cache only (a kill -9 between write and fdatasync): from
-  // here on it counts, so it must be durable before anyone acts on it.
-  if (::fdatasync(current_.get()) != 0) return FailErrno("fdatasync " + path, errno);
+  current_offset_ = end;
   return {};
 }
 
@@ -198,25 +216,34 @@ Status CommitLog::BeginFile(std::uint64_t first_sequence, std::uint64_t record_b
   std::string temporary = spares_ && bytes_wanted == options_.file_bytes ? spares_->Take() : "";
   const bool is_spare = !temporary.empty();
   if (!is_spare) temporary = options_.directory + "/new.tmp";
-  auto fd = OpenFile(temporary, O_RDWR | O_CREAT | (is_spare ? 0 : O_TRUNC));
-  if (!fd) return Fail(fd.error());
-  // No spare is ready: blocks are only reserved, and on a file system that cannot do that the file
-  // grows as it is written.
-  if (!is_spare) (void)::posix_fallocate(fd->get(), 0, static_cast<off_t>(bytes_wanted));
-  const std::string header = EncodeLogFileHeader({epoch_, first_sequence, *salt, log_id_});
-  SB_RETURN_IF_ERROR(WriteAt(fd->get(), header, 0));
-  if (::fdatasync(fd->get()) != 0) return FailErrno("fdatasync " + temporary, errno);
-  const std::string path = PathOf(first_sequence);
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return FailErrno("rename " + temporary, errno);
-  SB_RETURN_IF_ERROR(SyncDirectory(options_.directory));
-  current_ = *std::move(fd);
+  auto file = MakeFile(temporary, is_spare ? 0 : bytes_wanted, first_sequence, *salt);
+  if (!file) {
+    ::unlink(temporary.c_str());  // a spare is nobody's once it is taken
+    return Fail(file.error());
+  }
+  current_ = *std::move(file);
   current_salt_ = *salt;
   current_offset_ = kLogFileHeaderBytes;
   current_bytes_ = bytes_wanted;
   MutexLock lock(mutex_);
-  files_[first_sequence] = {path, bytes_wanted};
+  files_[first_sequence] = {PathOf(first_sequence), bytes_wanted};
   return {};
+}
+
+Result<UniqueFd> CommitLog::MakeFile(const std::string& temporary, std::uint64_t bytes_reserved,
+                                     std::uint64_t first_sequence, std::uint64_t salt) {
+  auto fd = OpenFile(temporary, O_RDWR | O_CREAT | (bytes_reserved > 0 ? O_TRUNC : 0));
+  if (!fd) return fd;
+  // No spare is ready: blocks are only reserved, and on a file system that cannot do that the file
+  // grows as it is written.
+  if (bytes_reserved > 0) (void)::posix_fallocate(fd->get(), 0, static_cast<off_t>(bytes_reserved));
+  const std::string header = EncodeLogFileHeader({epoch_, first_sequence, salt, log_id_});
+  SB_RETURN_IF_ERROR(WriteAt(fd->get(), header, 0));
+  if (::fdatasync(fd->get()) != 0) return FailErrno("fdatasync " + temporary, errno);
+  if (::rename(temporary.c_str(), PathOf(first_sequence).c_str()) != 0)
+    return FailErrno("rename " + temporary, errno);
+  SB_RETURN_IF_ERROR(SyncDirectory(options_.directory));
+  return fd;
 }
 
 Status CommitLog::WriteRecord(std::string_view header, std::string_view first,
@@ -324,20 +351,27 @@ Result<std::optional<LogRecord>> CommitLog::Reader::Next(std::uint64_t last) {
       file_last_ = newer->first - 1;
     }
   }
-  if (!file_ || next_ > file_last_) SB_RETURN_IF_ERROR(OpenFileOfNext());
-  auto record = file_->Read(next_);
-  if (!record) return Fail(record.error());
-  if (!record->has_value()) {
+  auto record = ReadNext();
+  if (!record) {
     file_.reset();
     if (next_ < log_.first_sequence()) {  // recycled under our feet
       return Fail(ErrorCode::kNotFound,
                   "batch " + std::to_string(next_) + " has left the commit log");
     }
-    return Fail(ErrorCode::kCorruption,
-                "commit log: batch " + std::to_string(next_) + " is damaged");
+    return Fail(record.error());
   }
   ++next_;
-  return record;
+  return std::optional<LogRecord>(*record);
+}
+
+Result<LogRecord> CommitLog::Reader::ReadNext() {
+  if (!file_ || next_ > file_last_) SB_RETURN_IF_ERROR(OpenFileOfNext());
+  auto record = file_->Read(next_);
+  if (!record) return Fail(record.error());
+  if (!record->has_value())
+    return Fail(ErrorCode::kCorruption,
+                "commit log: batch " + std::to_string(next_) + " is damaged");
+  return **record;
 }
 
 }  // namespace switchback

@@ -88,6 +88,7 @@ class CommitLog {
     friend class CommitLog;
     Reader(const CommitLog& log, std::uint64_t next) : log_(log), next_(next) {}
     Status OpenFileOfNext();
+    Result<LogRecord> ReadNext();
     const CommitLog& log_;
     std::uint64_t next_;
     std::uint64_t file_last_ = 0;  // records past it are in the next file
@@ -104,8 +105,11 @@ class CommitLog {
   explicit CommitLog(CommitLogOptions options) : options_(std::move(options)) {}
   Status Recover();
   Status ScanFile(const std::string& path, std::optional<std::uint64_t> next_first, bool is_newest);
-  Status ContinueNewest(const std::string& path, std::uint64_t offset);
+  Status ContinueNewest(const std::string& path, std::uint64_t last_offset, std::uint64_t end);
   Status BeginFile(std::uint64_t first_sequence, std::uint64_t record_bytes);
+  // `bytes_reserved` 0: the file is a spare and has its size.
+  Result<UniqueFd> MakeFile(const std::string& temporary, std::uint64_t bytes_reserved,
+                            std::uint64_t first_sequence, std::uint64_t salt);
   Status WriteRecord(std::string_view header, std::string_view first, std::string_view second);
   [[nodiscard]] std::string PathOf(std::uint64_t first_sequence) const;
 

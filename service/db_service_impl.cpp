@@ -206,8 +206,14 @@ Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores)
       positions.push_back(committed.applied_sequence);
   }
   std::sort(positions.begin(), positions.end());
-  const MemtableOptions options{options_.memtable_bytes_max, options_.memtable_record_count_max,
-                                kSegmentBytesMax, kSegmentRecordCountMax, options_.clock};
+  // Several segments to a budget, so that there is always one to apply while another fills up.
+  constexpr std::size_t kSegmentsMin = 4;
+  const MemtableOptions options{
+      options_.memtable_bytes_max, options_.memtable_record_count_max,
+      std::clamp<std::size_t>(options_.memtable_bytes_max / kSegmentsMin, 1, kSegmentBytesMax),
+      std::clamp<std::size_t>(options_.memtable_record_count_max / kSegmentsMin, 1,
+                              kSegmentRecordCountMax),
+      options_.clock};
   const std::uint64_t last = log_->last_sequence();
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const bool is_furthest = i + 1 == positions.size();

@@ -234,18 +234,18 @@ void Follower::FollowOnce() {
     if (auto reopened = Reopen(); !reopened) return OnStoreError(reopened.error());
   }
   const auto age_min = IsHurried() ? std::chrono::milliseconds(0) : options_.apply_interval;
-  const auto segment =
+  const auto segments =
       memtable_.NextFor(applied_sequence(), age_min, options_.segment_record_count_max);
-  if (!segment) {
+  if (segments.empty()) {
     const SteadyTime now = options_.clock->Now();
     last_progress_.store(now.time_since_epoch().count());
     if (memtable_.last_sequence() > applied_sequence())
       return memtable_.WaitForMore(now + options_.apply_interval);
     return memtable_.WaitForWork(applied_sequence(), now + kIdleWait);
   }
-  const std::vector<Effect> effects = segment->NetEffects();
-  if (auto applied = Apply(effects, StateAt(segment->last_sequence())); !applied)
-    return OnStoreError(applied.error());
+  const std::vector<Effect> effects = Segment::NetEffects(segments);
+  const StoreState next = StateAt(segments.back()->last_sequence());
+  if (auto applied = Apply(effects, next); !applied) return OnStoreError(applied.error());
   memtable_.Applied(options_.role, applied_sequence());
   MutexLock lock(mutex_);
   if (state() == FollowerState::kInSync) reason_.clear();

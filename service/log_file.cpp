@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kFileMagic = "SWBKLOG1";
 constexpr std::uint32_t kFormatVersion = 1;
-constexpr std::uint32_t kRecordMagic = 0x31524253;  // "SBR1"
+constexpr std::string_view kRecordMark = "SBR1";
 constexpr std::size_t kChecksummedHeaderBytes = 24;
 constexpr std::size_t kReadAheadBytes = 1 << 20;
 // A batch may hold one oversized transaction beside what was collected before it.
@@ -35,8 +35,13 @@ std::uint64_t Checksum(std::uint64_t salt, std::string_view header, std::string_
   return XXH3_64bits_digest(&state);
 }
 
+std::uint32_t MarkOf(std::uint64_t salt) {
+  return static_cast<std::uint32_t>(
+      XXH3_64bits_withSeed(kRecordMark.data(), kRecordMark.size(), salt));
+}
+
 struct RecordHeader {
-  std::uint32_t magic;
+  std::uint32_t mark;
   std::uint32_t payload_bytes;
   std::uint64_t sequence;
   std::uint64_t wall_us;
@@ -46,7 +51,7 @@ struct RecordHeader {
 RecordHeader DecodeRecordHeader(std::string_view bytes) {
   ByteReader reader(bytes);
   RecordHeader header{};
-  header.magic = reader.ReadInteger<std::uint32_t>();
+  header.mark = reader.ReadInteger<std::uint32_t>();
   header.payload_bytes = reader.ReadInteger<std::uint32_t>();
   header.sequence = reader.ReadInteger<std::uint64_t>();
   header.wall_us = reader.ReadInteger<std::uint64_t>();
@@ -100,7 +105,7 @@ std::string EncodeLogRecordHeader(std::uint64_t salt, std::uint64_t sequence, st
            "a batch is bounded before it is logged");
   std::string bytes;
   bytes.reserve(kLogRecordHeaderBytes);
-  AppendInteger(bytes, kRecordMagic);
+  AppendInteger(bytes, MarkOf(salt));
   AppendInteger(bytes, static_cast<std::uint32_t>(first.size() + second.size()));
   AppendInteger(bytes, sequence);
   AppendInteger(bytes, wall_us);
@@ -138,12 +143,13 @@ Result<std::string_view> LogFileReader::Bytes(std::size_t size) {
 }
 
 Result<std::optional<LogRecord>> LogFileReader::Read(std::uint64_t sequence) {
+  const std::uint32_t mark = MarkOf(header_.salt);
   for (int attempt = 0;; ++attempt) {
     auto bytes = Bytes(kLogRecordHeaderBytes);
     if (!bytes) return Fail(bytes.error());
     if (bytes->size() == kLogRecordHeaderBytes) {
       const RecordHeader header = DecodeRecordHeader(*bytes);
-      if (header.magic == kRecordMagic && header.sequence == sequence &&
+      if (header.mark == mark && header.sequence == sequence &&
           header.payload_bytes <= kPayloadBytesMax) {
         auto whole = Bytes(kLogRecordHeaderBytes + header.payload_bytes);
         if (!whole) return Fail(whole.error());
@@ -167,6 +173,7 @@ Result<std::optional<LogRecord>> LogFileReader::Read(std::uint64_t sequence) {
 
 Result<bool> LogFileReader::HasRecordAhead(std::uint64_t sequence_min) {
   const std::uint64_t start = offset_;
+  const std::uint32_t wanted = MarkOf(header_.salt);
   bool found = false;
   while (!found) {
     auto bytes = Bytes(kReadAheadBytes);
@@ -175,11 +182,11 @@ Result<bool> LogFileReader::HasRecordAhead(std::uint64_t sequence_min) {
     const std::uint64_t chunk_offset = offset_;
     const std::size_t chunk_bytes = bytes->size() - kLogRecordHeaderBytes + 1;
     std::vector<std::pair<std::uint64_t, std::uint64_t>>
-        candidates;  // offset, sequence: few, what was recycled is older
+        candidates;  // offset, sequence: as good as always the real thing
     for (std::size_t at = 0; at < chunk_bytes; at += 8) {
-      std::uint32_t magic = 0;
-      std::memcpy(&magic, bytes->data() + at, sizeof magic);
-      if (magic != kRecordMagic) continue;
+      std::uint32_t mark = 0;
+      std::memcpy(&mark, bytes->data() + at, sizeof mark);
+      if (mark != wanted) continue;
       const RecordHeader header = DecodeRecordHeader(bytes->substr(at, kLogRecordHeaderBytes));
       if (header.sequence >= sequence_min)
         candidates.emplace_back(chunk_offset + at, header.sequence);

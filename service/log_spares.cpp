@@ -71,14 +71,20 @@ void LogSpares::Recycle(const std::string& path) {
   struct stat info {};
   const bool is_whole =
       ::stat(path.c_str(), &info) == 0 && static_cast<std::uint64_t>(info.st_size) == file_bytes_;
-  MutexLock lock(mutex_);
-  const std::string spare = SparePath(next_number_);
-  if (is_whole && ready_.size() < kLogSpareFileCountMax &&
-      ::rename(path.c_str(), spare.c_str()) == 0) {
-    ++next_number_;
-    ready_.push_back(spare);
-  } else {
+  std::string spare;
+  {
+    MutexLock lock(mutex_);
+    if (is_whole && ready_.size() < kLogSpareFileCountMax) spare = SparePath(next_number_++);
+  }
+  // Its old name must be gone for good before anyone writes into it: after a power cut it would be
+  // a file of the log whose header speaks of other batches.
+  if (spare.empty() || ::rename(path.c_str(), spare.c_str()) != 0) {
     ::unlink(path.c_str());
+  } else if (!SyncDirectory(directory_)) {
+    ::unlink(spare.c_str());
+  } else {
+    MutexLock lock(mutex_);
+    ready_.push_back(spare);
   }
 }
 

@@ -187,23 +187,26 @@ bool Memtable::Applied(Role role, std::uint64_t applied_sequence) {
   return true;
 }
 
-std::shared_ptr<const Segment> Memtable::NextFor(std::uint64_t applied_sequence,
-                                                 std::chrono::milliseconds age_min,
-                                                 std::size_t record_count_min) {
+std::vector<std::shared_ptr<const Segment>> Memtable::NextFor(std::uint64_t applied_sequence,
+                                                              std::chrono::milliseconds age_min,
+                                                              std::size_t record_count_max) {
+  std::vector<std::shared_ptr<const Segment>> next;
+  std::size_t records = 0;
+  std::size_t bytes = 0;
   ExclusiveLock lock(mutex_);
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     const SegmentPtr& segment = segments_[i];
     if (segment->last_sequence() <= applied_sequence) continue;
-    const bool is_open = is_newest_open_ && i + 1 == segments_.size();
-    if (is_open) {
-      const bool is_ripe = options_.clock->Now() - segment->created_at() >= age_min ||
-                           segment->record_count() >= record_count_min;
-      if (!is_ripe) return nullptr;
+    records += segment->record_count();
+    bytes += segment->byte_count();
+    if (!next.empty() && (records > record_count_max || bytes > options_.segment_bytes_max)) break;
+    if (is_newest_open_ && i + 1 == segments_.size()) {
+      if (!next.empty() || options_.clock->Now() - segment->created_at() < age_min) break;
       is_newest_open_ = false;
     }
-    return segment;
+    next.push_back(segment);
   }
-  return nullptr;
+  return next;
 }
 
 void Memtable::WaitForWork(std::uint64_t applied_sequence, SteadyTime deadline) {

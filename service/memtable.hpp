@@ -102,12 +102,14 @@ class Memtable {
   void Uncover(Role role) SB_EXCLUDES(mutex_);
   // False when the store is not covered any more.
   bool Applied(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
-  // The oldest segment with anything past `applied_sequence`, sealed now if it was open and is at
-  // least `age_min` old or has `record_count_min` records; nullptr when there is none or it may
-  // grow for longer.
-  std::shared_ptr<const Segment> NextFor(std::uint64_t applied_sequence,
-                                         std::chrono::milliseconds age_min,
-                                         std::size_t record_count_min) SB_EXCLUDES(mutex_);
+  // The segments with anything past `applied_sequence`, oldest first, as many as `record_count_max`
+  // records allow and at least one: a slow follower takes together what a fast one took one by one.
+  // The open segment is sealed and handed out when nothing older waits and it is at least `age_min`
+  // old; empty when it may gather for longer.
+  std::vector<std::shared_ptr<const Segment>> NextFor(std::uint64_t applied_sequence,
+                                                      std::chrono::milliseconds age_min,
+                                                      std::size_t record_count_max)
+      SB_EXCLUDES(mutex_);
   // Waits until a batch past `applied_sequence` is here, Wake() is called, or `deadline`.
   void WaitForWork(std::uint64_t applied_sequence, SteadyTime deadline) SB_EXCLUDES(wait_mutex_);
   // Waits until `deadline` unless the open segment fills up or Wake() is called.

@@ -2,6 +2,8 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+
 #include "common/check.hpp"
 
 namespace switchback {
@@ -58,6 +60,42 @@ std::vector<Effect> Segment::NetEffects() const {
     for (const auto& [key, entry] : effects->entries) {
       net.push_back({entry.is_put ? EffectKind::kPut : EffectKind::kDelete, effects->collection,
                      key, entry.value});
+    }
+  }
+  return net;
+}
+
+std::vector<Effect> Segment::NetEffects(std::span<const std::shared_ptr<const Segment>> segments) {
+  if (segments.size() == 1) return segments.front()->NetEffects();
+  std::vector<Effect> net;
+  std::size_t collection_count = 0;
+  for (const auto& segment : segments) {
+    collection_count = std::max(collection_count, segment->by_collection_.size());
+  }
+  std::vector<Effect> all;  // of one collection, older segments first
+  for (std::size_t index = 0; index < collection_count; ++index) {
+    all.clear();
+    for (const auto& segment : segments) {
+      if (index >= segment->by_collection_.size() || !segment->by_collection_[index]) continue;
+      const CollectionEffects& effects = *segment->by_collection_[index];
+      if (effects.is_cleared) {
+        all.clear();
+        if (net.empty() || net.back().kind != EffectKind::kClear ||
+            net.back().collection != effects.collection) {
+          net.push_back({EffectKind::kClear, effects.collection, {}, {}});
+        }
+      }
+      const auto middle = static_cast<std::ptrdiff_t>(all.size());
+      for (const auto& [key, entry] : effects.entries) {
+        all.push_back({entry.is_put ? EffectKind::kPut : EffectKind::kDelete, effects.collection,
+                       key, entry.value});
+      }
+      const auto by_key = [](const Effect& a, const Effect& b) { return a.key < b.key; };
+      std::inplace_merge(all.begin(), all.begin() + middle, all.end(),
+                         by_key);  // stable: the newest of a key is last
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i + 1 == all.size() || all[i].key != all[i + 1].key) net.push_back(all[i]);
     }
   }
   return net;

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <memory_resource>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -59,6 +60,8 @@ class Segment {
   // As effects in (collection, key) order: a clear first, then puts and deletes. Views point into
   // this segment.
   [[nodiscard]] std::vector<Effect> NetEffects() const;
+  // The same for consecutive segments, oldest first, as if they were one. Views point into them.
+  static std::vector<Effect> NetEffects(std::span<const std::shared_ptr<const Segment>> segments);
 
   [[nodiscard]] std::uint64_t first_sequence() const { return first_sequence_; }
   [[nodiscard]] std::uint64_t last_sequence() const {
