@@ -90,7 +90,8 @@ MemoryBackend::MemoryBackend(std::shared_ptr<MemoryStore> store, CollectionCatal
       committed_point_(prefix_ + ".committed"),
       sync_point_(prefix_ + ".sync") {
   SB_CHECK(store_ != nullptr, "a memory backend has a store");
-  for (const auto& named : store_->Newest()->collections) {
+  const auto newest = store_->Newest();
+  for (const auto& named : newest->collections) {
     if (auto known = catalog_.Intern(named.first); !known) {
       unservable_.push_back({named.first, known.error().message});
     }
@@ -166,7 +167,8 @@ Result<std::unique_ptr<ReadView>> MemoryBackend::NewReadView() {
 
 BackendStats MemoryBackend::Stats() {
   BackendStats stats;
-  for (const auto& named : store_->Newest()->collections) {
+  const auto newest = store_->Newest();
+  for (const auto& named : newest->collections) {
     for (const auto& record : *named.second) {
       stats.file_bytes += record.first.size() + record.second.size();
     }
