@@ -25,20 +25,25 @@ Result<LogProbe> LogProbe::Create(const std::string& path) {
   return LogProbe(std::move(*fd));
 }
 
-Result<HistogramSnapshot> LogProbe::Run(std::size_t bytes, std::chrono::nanoseconds duration) {
+Result<std::chrono::nanoseconds> LogProbe::RunOnce(std::size_t bytes) {
   SB_CHECK(bytes > 0 && bytes <= kFileBytes, "an append fits into the file");
-  std::string record(bytes, '\0');
+  record_.resize(bytes);
+  FillValue(record_, ++sequence_, 1);
+  if (offset_ + bytes > kFileBytes) offset_ = 0;
+  const auto begun = std::chrono::steady_clock::now();
+  SB_RETURN_IF_ERROR(WriteAt(fd_.get(), record_, offset_));
+  if (fdatasync(fd_.get()) != 0) return FailErrno("sync of the probe", errno);
+  offset_ += bytes;
+  return std::chrono::steady_clock::now() - begun;
+}
+
+Result<HistogramSnapshot> LogProbe::Run(std::size_t bytes, std::chrono::nanoseconds duration) {
   Histogram latency;
   const auto end = std::chrono::steady_clock::now() + duration;
-  auto begun = std::chrono::steady_clock::now();
-  for (std::uint64_t sequence = 0; begun < end; ++sequence) {
-    FillValue(record, sequence, 1);
-    if (offset_ + bytes > kFileBytes) offset_ = 0;
-    begun = std::chrono::steady_clock::now();
-    SB_RETURN_IF_ERROR(WriteAt(fd_.get(), record, offset_));
-    if (fdatasync(fd_.get()) != 0) return FailErrno("sync of the probe", errno);
-    latency.Record(std::chrono::steady_clock::now() - begun);
-    offset_ += bytes;
+  while (std::chrono::steady_clock::now() < end) {
+    const auto synced = RunOnce(bytes);
+    if (!synced) return Fail(synced.error());
+    latency.Record(*synced);
   }
   HistogramSnapshot snapshot;
   latency.AddTo(snapshot);

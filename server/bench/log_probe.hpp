@@ -22,12 +22,17 @@ class LogProbe {
   // the file.
   Result<HistogramSnapshot> Run(std::size_t bytes, std::chrono::nanoseconds duration);
 
+  // Appends and syncs once; how long it took.
+  Result<std::chrono::nanoseconds> RunOnce(std::size_t bytes);
+
   static constexpr std::size_t kFileBytes = 32 << 20;
 
  private:
   explicit LogProbe(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
   std::uint64_t offset_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::string record_;
 };
 
 }  // namespace switchback::bench

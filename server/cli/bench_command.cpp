@@ -167,10 +167,7 @@ Result<bench::Report> Measure(const BenchArguments& arguments) {
 int RunBench(const BenchArguments& arguments) {
   const bool is_json_on_stdout = arguments.is_json && arguments.json_path.empty();
   const auto report = Measure(arguments);
-  if (!report) {
-    const int code = ReportError(report.error(), is_json_on_stdout);
-    return report.error().code == ErrorCode::kInvalidArgument ? kExitUsage : code;
-  }
+  if (!report) return ReportError(report.error(), is_json_on_stdout);
   if (const Status published = Publish(*report, arguments); !published)
     return ReportError(published.error(), is_json_on_stdout);
   return arguments.is_check && !report->AreGoalsReached() ? kExitFailed : kExitDone;
