@@ -232,12 +232,21 @@ Status LmdbBackend::Apply(std::span<const Effect> effects, const StoreState& sta
   return Fail(ErrorCode::kNoSpace, "LMDB: the map is full however large");
 }
 
+// An fsync that failed has dropped the dirty pages, and a second one that succeeds proves nothing.
+// The data pages were synced by their own commits; what may be lost is the meta page, and a new
+// commit writes one.
 Status LmdbBackend::MakeDurable() {
   SB_RETURN_IF_ERROR(CheckOpen());
+  if (is_sync_suspect_) {
+    auto state = State();
+    if (!state) return Fail(state.error());
+    SB_RETURN_IF_ERROR(Apply({}, *state));
+  }
+  is_sync_suspect_ = true;
   if (auto failed = Failpoint("lmdb.sync"); !failed) return Break(failed.error().message);
-  // An fsync that failed has dropped the dirty pages: a second one that succeeds proves nothing.
   const int error = mdb_env_sync(environment_->env(), 1);
   if (error != MDB_SUCCESS) return Break(FailMdb("sync", error).value().message);
+  is_sync_suspect_ = false;
   return {};
 }
 

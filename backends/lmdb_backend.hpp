@@ -75,7 +75,8 @@ class LmdbBackend final : public Backend {
   const std::shared_ptr<LmdbEnvironment> environment_;
   std::uint64_t last_commit_id_ = 0;  // of ours; 0: never attached, so nobody's commit is foreign
   bool is_foreign_ = false;
-  bool is_broken_ = false;  // an outcome is unknown: nothing but Reopen
+  bool is_broken_ = false;        // an outcome is unknown: nothing but Reopen
+  bool is_sync_suspect_ = false;  // a sync failed: a commit must come before the next one counts
   std::uint64_t grow_early_at_bytes_ = 0;
   std::atomic<std::uint64_t> map_bytes_{0};  // for Stats, which comes from any thread
 };

@@ -61,6 +61,8 @@ void MemoryStore::ApplyOne(const Effect& effect) {
 
 void MemoryStore::Commit(std::span<const Effect> effects, const StoreState& state) {
   MutexLock lock(mutex_);
+  // Attaching takes the store as it is.
+  if (content_.state == StoreState{}) foreign_accepted_ = foreign_count_;
   for (const Effect& effect : effects) ApplyOne(effect);
   content_.state = state;
 }
