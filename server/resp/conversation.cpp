@@ -244,22 +244,18 @@ Conversation::Step Conversation::RunExec(ReplyWriter& reply) {
   return Step::kStop;
 }
 
-bool Conversation::Resume(ByteBuffer& output) {
+void Conversation::Resume(ByteBuffer& output) {
   SB_CHECK(is_suspended_, "only a suspended conversation is resumed");
   batch_->WriteReplies(client_, output);
   thread_.CountCommands(0, batch_->error_count());
-  if (batch_->has_more()) {
-    batch_->SubmitGathered(client_.version);
-    return true;
-  }
-  batch_->Clear();
   is_suspended_ = false;
+  // Long replies stopped it midway: the rest is submitted by the next Consume, with what comes.
+  if (batch_->has_more()) return;
+  batch_->Clear();
   if (is_exec_) {
     is_exec_ = false;
     client_.Unwatch();
-    parser_.SetTrusted(client_.is_authenticated);
   }
-  return false;
 }
 
 // Refuses a request; inside MULTI that dooms the transaction.

@@ -54,9 +54,9 @@ class Conversation {
   // to `output`. Not while suspended.
   Progress Consume(std::string_view input, ByteBuffer& output);
 
-  // Appends the replies of the batch that was waited for. True when the conversation is suspended
-  // again at once, because the batch had more to do.
-  bool Resume(ByteBuffer& output);
+  // Appends the replies of the batch that was waited for. Call Consume again afterwards, once there
+  // is room in the output, even without new input: the batch may have more to do.
+  void Resume(ByteBuffer& output);
 
   [[nodiscard]] bool is_suspended() const { return is_suspended_; }
   [[nodiscard]] bool is_closing() const { return client_.is_closing; }

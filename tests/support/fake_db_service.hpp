@@ -2,6 +2,8 @@
 // lock, writes run at once on the calling thread or on a thread of its own. No flags, no stores.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -119,6 +121,7 @@ class FakeDbService final : public DbService {
     return status;
   }
   MetricsSnapshot GetMetrics() override { return {}; }
+  Status AcceptForeignLegacy() override { return {}; }
   Status StartFill(Role /*target*/, FillMode /*mode*/,
                    std::unique_ptr<FillSource> /*source*/) override {
     return Fail(ErrorCode::kUnsupported, "the fake fills nothing");
