@@ -39,6 +39,9 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
       Blocking(
           {"POST", "/v1/migration/start",
            [&](Request request, Parameters) { return HandleMigrationStart(parts, request.body); }}),
+      Blocking(
+          {"POST", "/v1/legacy/accept",
+           [&](Request request, Parameters) { return HandleAcceptLegacy(parts, request.body); }}),
       Blocking({"POST", "/v1/drain",
                 [&](Request request, Parameters) {
                   return HandleDrain(parts, is_stopping, request.body);

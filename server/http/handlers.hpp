@@ -33,4 +33,8 @@ HttpResponse HandleMigrationStart(const ControlPlaneParts& parts, const std::str
 HttpResponse HandleDrain(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping,
                          const std::string& body);
 
+// POST /v1/legacy/accept {}: the operator's word that a legacy store that another process has
+// written to is to be used as it is.
+HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body);
+
 }  // namespace switchback

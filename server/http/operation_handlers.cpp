@@ -78,4 +78,14 @@ HttpResponse HandleDrain(const ControlPlaneParts& parts, const std::atomic<bool>
   return response;
 }
 
+HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body) {
+  if (auto document = ParseBody(body, {}); !document) return ProblemResponse(document.error());
+  if (auto accepted = parts.service.AcceptForeignLegacy(); !accepted)
+    return ProblemResponse(accepted.error());
+  LogWarning("the legacy store is used as another process left it, on the operator's word");
+  HttpResponse response;
+  response.body = JsonText(Json{{"accepted", true}});
+  return response;
+}
+
 }  // namespace switchback
