@@ -5,8 +5,8 @@
 //                                u64 XXH3 of all before
 //   records, one a batch, each at a multiple of 8: u32 mark | u32 payload bytes | u64 sequence |
 //   u64 wall clock, us |
-//                                u64 XXH3 (seeded with the file's salt) of the 24 bytes before and
-//                                the payload | payload
+//                                u64 XXH3 of the file's salt, the 24 bytes before and the payload
+//                                | payload
 //
 // The mark is the low half of XXH3 (seeded with the salt) of "SBR1". The salt is new for every life
 // of a file, so that what a recycled file held before can never look valid, nor what clients put
