@@ -49,6 +49,7 @@ Result<MdbEnvHandle> OpenLmdbReadOnly(const std::string& path) {
 struct StoreFacts {
   std::string summary;
   std::optional<StoreState> state;  // absent: never attached
+  bool is_foreign = false;          // another process has committed since we did
 };
 
 Result<StoreFacts> ReadLmdb(const std::string& path) {
@@ -81,6 +82,8 @@ Result<StoreFacts> ReadLmdb(const std::string& path) {
   auto stamped = DecodeStoreState(FromMdb(value));
   if (!stamped) return Fail(stamped.error());
   facts.state = stamped->state;
+  // The state names the transaction that wrote it; this snapshot is of the newest one.
+  facts.is_foreign = stamped->commit_id != 0 && mdb_txn_id(txn.get()) != stamped->commit_id;
   return facts;
 }
 
@@ -168,6 +171,12 @@ void ExamineStore(Role role, const std::string& path, const Result<StoreFacts>& 
                       fmt::format("{}: {}; {}", path, DescribeState(store->state), store->summary),
                       ""});
   if (store->state) CompareWithLog(name, *store->state, facts, findings);
+  if (store->is_foreign)
+    findings.push_back({Severity::kProblem, name,
+                        "another process has written to it, so it does not serve",
+                        "find out who it was; then either bring the file back as it was, or go on "
+                        "with it as it is: POST /v1/legacy/accept to the running server, and "
+                        "switchback migrate start, since unified differs from it"});
 }
 
 void ExamineVersions(std::vector<Finding>& findings) {
