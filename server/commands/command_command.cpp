@@ -162,7 +162,7 @@ constexpr std::array kCommands{
     MakeSubcommand("command|docs", -2, &Docs, "7.0.0", "Get array of command documentation"),
     MakeSubcommand("command|info", -2, &Info, "2.8.13", "Get array of specific command details"),
     MakeSubcommand("command|list", -2, &List, "7.0.0", "Get an array of command names"),
-    MakeSubcommand("command|getkeys", -3, &GetKeys, "2.8.13", "Extract keys given a full command"),
+    MakeSubcommand("command|getkeys", -4, &GetKeys, "2.8.13", "Extract keys given a full command"),
 };
 
 }  // namespace
