@@ -13,6 +13,7 @@ constexpr std::chrono::milliseconds kHouseInterval{200};
 constexpr std::chrono::milliseconds kCloseDrainMax{30000};
 constexpr std::chrono::milliseconds kHangMax{
     10000};  // one transaction or sync that takes longer is a hung store
+constexpr std::chrono::milliseconds kForgetMax{10000};
 
 // Reads of one thread over the shared read path.
 class SessionImpl final : public Session {
@@ -177,6 +178,8 @@ Status DbServiceImpl::AttachNewStores(std::array<Opened, kRoleCount>& stores) {
     if (*has_records || !store->backend->unservable().empty()) return {};
   }
   SB_RETURN_IF_ERROR(unified.backend->Apply({}, attached));
+  SB_RETURN_IF_ERROR(
+      unified.backend->MakeDurable());  // or a power cut would bring it back detached
   unified.committed = attached;
   return {};
 }
@@ -221,6 +224,7 @@ Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores)
     CommitLog::Reader reader = log_->NewReader(positions[i]);
     while (memtable_->last_sequence() < last && (is_furthest || !memtable_->IsFull())) {
       auto record = reader.Next(last);
+      if (!record && !is_furthest) break;  // only the store that is behind needs it
       if (!record) return Fail(WithContext(record.error(), "recovery"));
       SB_CHECK(record->has_value(), "the log holds every batch up to its last");
       Batch batch{(*record)->sequence, std::make_shared<const std::string>((*record)->payload), {}};
@@ -253,15 +257,14 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
     options.path = role == Role::kLegacy ? paths_.legacy : paths_.unified;
     options.is_eager = options_.ack == AckMode::kStores;
     options.clock = options_.clock;
-    followers_[Index(role)] = std::make_unique<Follower>(
-        options, std::move(stores[Index(role)].backend), *log_, *memtable_, catalog_,
-        metrics_.NewBlock(),
-        Follower::Events{[this] { OnDurable(); },
-                         [this] {
-                           UpdateRouting();
-                           OnDurable();
-                         },
-                         [this, role] { return follower(Other(role)).is_in_sync(); }});
+    followers_[Index(role)] =
+        std::make_unique<Follower>(options, std::move(stores[Index(role)].backend), *log_,
+                                   *memtable_, catalog_, metrics_.NewBlock(),
+                                   Follower::Events{[this] { OnDurable(); },
+                                                    [this] {
+                                                      UpdateRouting();
+                                                      OnDurable();
+                                                    }});
   }
   PipelineOptions options;
   options.is_ack_by_stores = options_.ack == AckMode::kStores;
@@ -311,7 +314,8 @@ Status DbServiceImpl::Close() {
 
 Status DbServiceImpl::Drain(std::chrono::milliseconds wait_max) {
   const std::uint64_t target = log_->last_sequence();
-  const SteadyTime deadline = options_.clock->Now() + wait_max;
+  using WaitClock = std::chrono::steady_clock;  // condition variables know no other
+  const SteadyTime deadline = WaitClock::now() + wait_max;
   for (const Role role : kRoles) follower(role).Hurry(target);
   for (const Role role : kRoles) {
     Follower& store = follower(role);
@@ -322,8 +326,8 @@ Status DbServiceImpl::Drain(std::chrono::milliseconds wait_max) {
       MutexLock lock(house_mutex_);
       const bool is_late =
           !house_wake_.WaitUntil(house_mutex_,
-                                 std::min(deadline, options_.clock->Now() + kHouseInterval)) &&
-          options_.clock->Now() >= deadline;
+                                 std::min(deadline, WaitClock::now() + kHouseInterval)) &&
+          WaitClock::now() >= deadline;
       if (is_late || (is_hopeless && is_closed_)) {
         return Fail(ErrorCode::kBusy, std::string(RoleName(role)) + " store is " +
                                           FollowerStateName(state) + " at batch " +
@@ -362,7 +366,7 @@ void DbServiceImpl::KeepHouse() {
     {
       MutexLock lock(house_mutex_);
       if (is_house_stopping_) return;
-      house_wake_.WaitUntil(house_mutex_, options_.clock->Now() + kHouseInterval);
+      house_wake_.WaitUntil(house_mutex_, std::chrono::steady_clock::now() + kHouseInterval);
       if (is_house_stopping_) return;
     }
     TrimLog();
@@ -476,15 +480,17 @@ Result<std::vector<std::string>> DbServiceImpl::CollectionNames() {
   return names;
 }
 
+// Unified first: from the moment legacy is accepted the two differ, and no crash in between may
+// leave a unified store that still believes in its position.
 Status DbServiceImpl::AcceptForeignLegacy() {
-  SB_RETURN_IF_ERROR(follower(Role::kLegacy).AcceptForeign());
-  Follower& unified = follower(Role::kUnified);
-  const std::string reason =
-      "legacy was changed by another process and accepted as it is: fill again with `switchback "
-      "migrate start`";
-  unified.LeaveService(reason);
-  unified.GiveUp(reason);
-  return {};
+  Follower& legacy = follower(Role::kLegacy);
+  if (!legacy.IsForeign()) return legacy.AcceptForeign();  // refuses
+  SB_RETURN_IF_ERROR(follower(Role::kUnified)
+                         .Forget("legacy was changed by another process and accepted as it is: "
+                                 "fill again with `switchback "
+                                 "migrate start`",
+                                 kForgetMax));
+  return legacy.AcceptForeign();
 }
 
 Status DbServiceImpl::StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) {

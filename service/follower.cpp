@@ -43,7 +43,9 @@ void Follower::Start(FollowerState state, const StoreState& committed, std::stri
   committed_ = committed;
   applied_sequence_ = committed.applied_sequence;
   durable_sequence_ = committed.applied_sequence;
-  durable_at_ = alone_checked_at_ = options_.clock->Now();
+  durable_at_ = options_.clock->Now();
+  alone_checked_at_ =
+      durable_at_ - kIdleWait;  // at once: who knows what happened while it was down
   last_progress_ = options_.clock->Now().time_since_epoch().count();
   {
     MutexLock lock(mutex_);
@@ -102,16 +104,21 @@ FollowerStatus Follower::GetStatus(std::uint64_t last_sequence) {
   return status;
 }
 
-bool Follower::Move(FollowerState from, FollowerState to, const std::string& reason) {
+bool Follower::Move(FollowerState from, FollowerState to, const std::string& reason,
+                    bool even_if_last) {
   SB_CHECK(MayMove(from, to), "an edge of the follower's state table");
   {
     MutexLock lock(mutex_);
     if (state_.load(std::memory_order_relaxed) != from) return false;
-    if (from == FollowerState::kInSync) memtable_.Uncover(options_.role);
+    if (from == FollowerState::kInSync) {
+      if (even_if_last) memtable_.Uncover(options_.role);
+      if (!even_if_last && !memtable_.UncoverUnlessLast(options_.role)) return false;
+    }
     reason_ = reason;
     state_.store(to, std::memory_order_release);
     wake_.NotifyAll();
   }
+  if (from == FollowerState::kInSync) memtable_.Wake();  // its thread may be waiting for work there
   const std::string because = reason.empty() ? "" : ": " + reason;
   Log(to == FollowerState::kFailed || to == FollowerState::kDetached ? LogLevel::kWarning
                                                                      : LogLevel::kInfo,
@@ -121,8 +128,8 @@ bool Follower::Move(FollowerState from, FollowerState to, const std::string& rea
   return true;
 }
 
-void Follower::LeaveService(const std::string& reason) {
-  Move(FollowerState::kInSync, FollowerState::kFailed, reason);
+void Follower::LeaveService(const std::string& reason, bool even_if_last) {
+  Move(FollowerState::kInSync, FollowerState::kFailed, reason, even_if_last);
 }
 
 void Follower::GiveUp(const std::string& reason) {
@@ -130,6 +137,23 @@ void Follower::GiveUp(const std::string& reason) {
        {FollowerState::kFailed, FollowerState::kCatchingUp, FollowerState::kBackfilling}) {
     if (Move(from, FollowerState::kDetached, reason)) return;
   }
+}
+
+Status Follower::Forget(const std::string& reason, std::chrono::milliseconds wait_max) {
+  const SteadyTime deadline = std::chrono::steady_clock::now() + wait_max;
+  while (state() != FollowerState::kDetached) {  // it may come back in between
+    LeaveService(reason, true);
+    GiveUp(reason);
+  }
+  MutexLock lock(mutex_);
+  is_forget_asked_ = true;
+  wake_.NotifyAll();
+  while (is_forget_asked_) {
+    if (!wake_.WaitUntil(mutex_, deadline) && is_forget_asked_)
+      return Fail(ErrorCode::kBusy,
+                  std::string(RoleName(options_.role)) + " store does not answer: " + reason_);
+  }
+  return {};
 }
 
 void Follower::Hurry(std::uint64_t sequence) {
@@ -152,9 +176,10 @@ Status Follower::StartFill(FillMode mode, std::unique_ptr<FillSource> source) {
     return Fail(ErrorCode::kRefused, std::string(RoleName(options_.role)) + " is " +
                                          FollowerStateName(now) + ": it holds everything already");
   }
-  if (now == FollowerState::kBackfilling && fill_)
+  if (pending_fill_ || (now == FollowerState::kBackfilling && is_fill_under_way_))
     return Fail(ErrorCode::kConflict, "a fill is running already");
   pending_fill_ = PendingFill{mode, std::move(source)};
+  is_fill_under_way_ = true;
   is_foreign_ = false;
   wake_.NotifyAll();
   return {};
@@ -162,9 +187,9 @@ Status Follower::StartFill(FillMode mode, std::unique_ptr<FillSource> source) {
 
 void Follower::Run() {
   while (!stop_.load(std::memory_order_relaxed)) {
+    CheckAloneIfDue();
     Step();
     MakeDurableIfDue();
-    CheckAloneIfDue();
   }
 }
 
@@ -174,14 +199,7 @@ void Follower::Step() {
     MutexLock lock(mutex_);
     fill.swap(pending_fill_);
   }
-  if (fill) {
-    fill_ = std::move(fill->source);
-    if (auto begun = BeginFill(fill->mode); !begun) {
-      fill_.reset();
-      Move(state(), FollowerState::kDetached, "fill could not begin: " + begun.error().message);
-    }
-    return;
-  }
+  if (fill) return BeginPendingFill(*std::move(fill));
   switch (state()) {
     case FollowerState::kDetached: return WaitWhileDetached();
     case FollowerState::kBackfilling: return FillOnce();
@@ -191,13 +209,60 @@ void Follower::Step() {
   }
 }
 
-void Follower::WaitWhileDetached() {
+void Follower::BeginPendingFill(PendingFill fill) {
+  const FollowerState now = state();
+  // It came back by itself since the fill was asked for: there is nothing to fill.
+  if (now == FollowerState::kCatchingUp || now == FollowerState::kInSync) return EndFill();
+  fill_ = std::move(fill.source);
+  auto begun = BeginFill(fill.mode);
+  if (begun) return;
+  EndFill();
+  const std::string reason = "fill could not begin: " + begun.error().message;
+  LogWarning("{} store: {}", RoleName(options_.role), reason);
+  const bool may_be_whole = now == FollowerState::kFailed && fill.mode == FillMode::kResume;
+  if (now != FollowerState::kDetached && !may_be_whole) {
+    Move(now, FollowerState::kDetached, reason);
+    return;
+  }
   MutexLock lock(mutex_);
-  if (!stop_ && !pending_fill_) wake_.WaitUntil(mutex_, options_.clock->Now() + kIdleWait);
+  reason_ = reason;
+}
+
+void Follower::EndFill() {
+  fill_.reset();
+  MutexLock lock(mutex_);
+  is_fill_under_way_ = pending_fill_.has_value();
+}
+
+void Follower::WaitWhileDetached() {
+  if (fill_) EndFill();
+  if (auto forgotten = ForgetIfAsked(); !forgotten) return OnStoreError(forgotten.error());
+  MutexLock lock(mutex_);
+  if (!stop_ && !pending_fill_ && !is_forget_asked_)
+    wake_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kIdleWait);
+}
+
+// The filled range is empty from now on, whatever records are still there.
+Status Follower::ForgetIfAsked() {
+  {
+    MutexLock lock(mutex_);
+    if (!is_forget_asked_) return {};
+  }
+  if (!committed_.log_id.empty()) {  // else there is nothing to forget
+    if (needs_reopen_) SB_RETURN_IF_ERROR(Reopen());
+    StoreState nothing = StateAt(0);
+    nothing.is_filling = true;
+    SB_RETURN_IF_ERROR(Apply({}, nothing));
+    SB_RETURN_IF_ERROR(backend_->MakeDurable());
+  }
+  MutexLock lock(mutex_);
+  is_forget_asked_ = false;
+  wake_.NotifyAll();
+  return {};
 }
 
 void Follower::Pause(std::chrono::milliseconds time) {
-  const SteadyTime until = options_.clock->Now() + time;
+  const SteadyTime until = std::chrono::steady_clock::now() + time;
   MutexLock lock(mutex_);
   while (!stop_ && !pending_fill_ && wake_.WaitUntil(mutex_, until)) {
   }
@@ -233,16 +298,20 @@ void Follower::FollowOnce() {
   if (needs_reopen_) {
     if (auto reopened = Reopen(); !reopened) return OnStoreError(reopened.error());
   }
+  const std::uint64_t wakes = memtable_.WakeCount();
+  if (!is_in_sync() || stop_) return;
   const auto age_min = IsHurried() ? std::chrono::milliseconds(0) : options_.apply_interval;
   const auto segments =
       memtable_.NextFor(applied_sequence(), age_min, options_.segment_record_count_max);
   if (segments.empty()) {
-    const SteadyTime now = options_.clock->Now();
-    last_progress_.store(now.time_since_epoch().count());
+    last_progress_.store(options_.clock->Now().time_since_epoch().count());
+    const SteadyTime now = std::chrono::steady_clock::now();
     if (memtable_.last_sequence() > applied_sequence())
-      return memtable_.WaitForMore(now + options_.apply_interval);
-    return memtable_.WaitForWork(applied_sequence(), now + kIdleWait);
+      return memtable_.WaitForMore(wakes, now + options_.apply_interval);
+    return memtable_.WaitForWork(applied_sequence(), wakes, now + kIdleWait);
   }
+  // Taken out of service meanwhile: the memtable may have let go of what comes before these (I2).
+  if (segments.front()->first_sequence() > applied_sequence() + 1) return;
   const std::vector<Effect> effects = Segment::NetEffects(segments);
   const StoreState next = StateAt(segments.back()->last_sequence());
   if (auto applied = Apply(effects, next); !applied) return OnStoreError(applied.error());
@@ -267,10 +336,9 @@ void Follower::OnStoreError(const Error& error) {
     is_foreign_ = is_foreign;
     reason_ = error.message;
   }
-  const bool may_leave = is_foreign || (events_.is_other_in_sync && events_.is_other_in_sync());
   const bool can_wait = is_passing && !memtable_.IsFull();
-  if (from == FollowerState::kInSync && may_leave && !can_wait)
-    Move(from, FollowerState::kFailed, error.message);
+  if (from == FollowerState::kInSync && !can_wait)
+    Move(from, FollowerState::kFailed, error.message, is_foreign);
   if (from == FollowerState::kCatchingUp && !can_wait)
     Move(from, FollowerState::kFailed, error.message);
   Pause(backoff_);
@@ -284,10 +352,16 @@ Status Follower::Reopen() {
     return Fail(ErrorCode::kCorruption, "the store lost its position in the log");
   SB_CHECK(committed->applied_sequence <= log_.last_sequence(),
            "no store is ahead of the log (I3)");
+  const bool has_gone_back = committed->applied_sequence < applied_sequence();
   committed_ = *std::move(committed);
+  // A disk that dropped what it could not write: the memtable may have let go of it already.
+  if (has_gone_back)
+    Move(FollowerState::kInSync, FollowerState::kCatchingUp,
+         "the store lost transactions that it had applied");
   applied_sequence_.store(committed_.applied_sequence, std::memory_order_release);
+  durable_sequence_.store(std::min(durable_sequence(), applied_sequence()));
   needs_reopen_ = false;
-  if (state() == FollowerState::kInSync) memtable_.Applied(options_.role, applied_sequence());
+  if (is_in_sync()) memtable_.Applied(options_.role, applied_sequence());
   return {};
 }
 
@@ -295,14 +369,18 @@ void Follower::RecoverOnce() {
   {
     MutexLock lock(mutex_);
     if (is_foreign_ && !is_accept_asked_) {  // only an operator can say what the store is worth now
-      wake_.WaitUntil(mutex_, options_.clock->Now() + kIdleWait);
+      if (!stop_ && !pending_fill_)
+        wake_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kIdleWait);
       return;
     }
   }
   AcceptIfAsked();
   backoff_ = std::clamp(backoff_ * 2, kBackoffMin, kBackoffMax);
   Pause(backoff_);
-  if (stop_ || state() != FollowerState::kFailed) return;
+  {
+    MutexLock lock(mutex_);
+    if (stop_ || pending_fill_ || state() != FollowerState::kFailed) return;
+  }
   if (auto reopened = Reopen(); !reopened) {
     LogWarning("{} store: reopen: {}", RoleName(options_.role), reopened.error().message);
     MutexLock lock(mutex_);
@@ -329,6 +407,11 @@ void Follower::AcceptIfAsked() {
   MutexLock lock(mutex_);
   is_foreign_ = false;
   backoff_ = {};
+}
+
+bool Follower::IsForeign() const {
+  MutexLock lock(mutex_);
+  return is_foreign_;
 }
 
 Status Follower::AcceptForeign() {
@@ -399,15 +482,17 @@ void Follower::CatchUpOnce() {
 }
 
 Status Follower::BeginFill(FillMode mode) {
-  if (mode == FillMode::kFromScratch) {
+  if (mode == FillMode::kResume) {
+    SB_RETURN_IF_ERROR(Reopen());
+    if (!committed_.is_filling) return Fail(ErrorCode::kRefused, "there is no fill to resume");
+  }
+  // To resume an empty range is to begin: records outside of the range count for nothing.
+  if (mode == FillMode::kFromScratch || committed_.fill_collection.empty()) {
     SB_RETURN_IF_ERROR(backend_->Reset());
     StoreState empty = StateAt(0);
     empty.is_filling = true;
     SB_RETURN_IF_ERROR(Apply({}, empty));
     durable_sequence_ = 0;
-  } else {
-    SB_RETURN_IF_ERROR(Reopen());
-    if (!committed_.is_filling) return Fail(ErrorCode::kRefused, "there is no fill to resume");
   }
   if (state() != FollowerState::kBackfilling) Move(state(), FollowerState::kBackfilling, "");
   return {};
@@ -420,7 +505,7 @@ void Follower::FillOnce() {
   }
   auto step = fill_->Next(committed_);
   if (!step && step.error().code == ErrorCode::kNotFound) {
-    fill_.reset();
+    EndFill();
     Move(FollowerState::kBackfilling, FollowerState::kDetached,
          step.error().message + "; begin the fill anew");
     return;
@@ -434,7 +519,7 @@ void Follower::FillOnce() {
     reason_.clear();
   }
   if (!step->state.is_filling) {
-    fill_.reset();
+    EndFill();
     Move(FollowerState::kBackfilling, FollowerState::kCatchingUp, "");
   }
 }
@@ -449,8 +534,16 @@ void Follower::MakeDurableIfDue() {
   const bool is_due = now - durable_at_ >= options_.durable_interval ||
                       log_.appended_bytes() - durable_log_bytes_ >= options_.durable_log_bytes;
   if (!is_due && !(is_hurried && (options_.is_eager || applied >= hurry_sequence_.load()))) return;
+  // A failed sync may have dropped what it could not write, and the next one would prove nothing
+  // about it. A new transaction on top is written and synced together with what leads to it.
+  if (has_sync_failed_) {
+    if (needs_reopen_) return;
+    if (auto rewritten = Apply({}, committed_); !rewritten) return OnStoreError(rewritten.error());
+    has_sync_failed_ = false;
+  }
   if (auto durable = backend_->MakeDurable(); !durable) {
-    if (durable.error().code != ErrorCode::kBusy) return OnStoreError(durable.error());
+    has_sync_failed_ = durable.error().code != ErrorCode::kBusy;
+    if (has_sync_failed_) return OnStoreError(durable.error());
     if (is_hurried) return Pause(kBusyRetry);
     durable_at_ = now;
     return;

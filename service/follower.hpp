@@ -42,8 +42,6 @@ class Follower {
   struct Events {
     std::function<void()> on_durable;  // durable_sequence() moved
     std::function<void()> on_state;    // state() changed
-    std::function<bool()>
-        is_other_in_sync;  // may this one leave without taking the last store away?
   };
 
   Follower(FollowerOptions options, std::unique_ptr<Backend> backend, CommitLog& log,
@@ -74,15 +72,22 @@ class Follower {
   // When it last made progress or had nothing to do; for finding out that it hangs.
   [[nodiscard]] SteadyTime LastProgress() const;
 
-  // Takes it out of service because it hangs or lags. It comes back by itself through catch-up.
-  void LeaveService(const std::string& reason) SB_EXCLUDES(mutex_);
+  // Takes it out of service because it hangs or lags. It comes back by itself through catch-up. The
+  // last store in sync stays, since the memtable covers it, unless `even_if_last`.
+  void LeaveService(const std::string& reason, bool even_if_last = false) SB_EXCLUDES(mutex_);
   // Gives it up: it holds the log no longer and needs a fill to come back. Not while it is in sync.
   void GiveUp(const std::string& reason) SB_EXCLUDES(mutex_);
+  // Gives it up whatever its state, and makes the store itself say that a new fill is needed, so
+  // that no restart brings it back. Waits for that; kBusy when `wait_max` passes first.
+  Status Forget(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
   // Apply and make durable up to `sequence` without waiting for more.
   void Hurry(std::uint64_t sequence) SB_EXCLUDES(mutex_);
+  // Whether it failed because another process has changed the store.
+  [[nodiscard]] bool IsForeign() const SB_EXCLUDES(mutex_);
   // The operator's word that a store changed by another process is to be used as it is. kRefused
   // when it was not changed.
   Status AcceptForeign() SB_EXCLUDES(mutex_);
+  // kRefused when it needs none, kConflict when a fill is under way already.
   Status StartFill(FillMode mode, std::unique_ptr<FillSource> source) SB_EXCLUDES(mutex_);
 
   [[nodiscard]] Backend& backend() { return *backend_; }
@@ -95,7 +100,10 @@ class Follower {
   };
   void Run();
   void Step();
+  void BeginPendingFill(PendingFill fill) SB_EXCLUDES(mutex_);
+  void EndFill() SB_EXCLUDES(mutex_);
   void WaitWhileDetached() SB_EXCLUDES(mutex_);
+  Status ForgetIfAsked() SB_EXCLUDES(mutex_);
   void FollowOnce();
   void CatchUpOnce();
   void FillOnce();
@@ -108,8 +116,10 @@ class Follower {
   void OnStoreError(const Error& error) SB_EXCLUDES(mutex_);
   void MakeDurableIfDue();
   void CheckAloneIfDue();
-  // False when the edge is not there any more: another thread moved the follower meanwhile.
-  bool Move(FollowerState from, FollowerState to, const std::string& reason) SB_EXCLUDES(mutex_);
+  // False when the edge is not there any more (another thread moved the follower meanwhile), or
+  // when it would take the last store out of service without `even_if_last`.
+  bool Move(FollowerState from, FollowerState to, const std::string& reason,
+            bool even_if_last = true) SB_EXCLUDES(mutex_);
   void Pause(std::chrono::milliseconds time) SB_EXCLUDES(mutex_);
   [[nodiscard]] bool IsHurried() const;
   [[nodiscard]] StoreState StateAt(std::uint64_t sequence) const;
@@ -133,6 +143,7 @@ class Follower {
   // The follower's thread only.
   StoreState committed_;
   bool needs_reopen_ = false;
+  bool has_sync_failed_ = false;  // what the store wrote since the last good sync may be nowhere
   std::unique_ptr<FillSource> fill_;
   std::optional<CommitLog::Reader> log_reader_;
   std::uint64_t log_reader_at_ = 0;  // sequence after which log_reader_ stands
@@ -146,6 +157,8 @@ class Follower {
   std::string reason_ SB_GUARDED_BY(mutex_);
   bool is_foreign_ SB_GUARDED_BY(mutex_) = false;  // failed for good until an operator decides
   bool is_accept_asked_ SB_GUARDED_BY(mutex_) = false;
+  bool is_forget_asked_ SB_GUARDED_BY(mutex_) = false;
+  bool is_fill_under_way_ SB_GUARDED_BY(mutex_) = false;  // fill_ belongs to the thread
   std::optional<PendingFill> pending_fill_ SB_GUARDED_BY(mutex_);
   std::thread thread_;
 };

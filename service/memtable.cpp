@@ -150,10 +150,7 @@ bool Memtable::Cover(Role role, std::uint64_t applied_sequence) {
       Evict(gone, true);
     }
   }
-  if (!gone.empty()) {
-    MutexLock lock(wait_mutex_);
-    room_.NotifyAll();
-  }
+  if (!gone.empty()) NotifyRoom();
   return is_covered;
 }
 
@@ -165,8 +162,20 @@ void Memtable::Uncover(Role role) {
     coverage_[Index(role)] = {};
     Evict(gone, true);
   }
-  MutexLock lock(wait_mutex_);
-  room_.NotifyAll();
+  NotifyRoom();
+}
+
+bool Memtable::UncoverUnlessLast(Role role) {
+  std::vector<SegmentPtr> gone;
+  {
+    ExclusiveLock lock(mutex_);
+    if (!coverage_[Index(role)].is_covered) return true;
+    if (!coverage_[Index(Other(role))].is_covered) return false;
+    coverage_[Index(role)] = {};
+    Evict(gone, true);
+  }
+  NotifyRoom();
+  return true;
 }
 
 bool Memtable::Applied(Role role, std::uint64_t applied_sequence) {
@@ -180,10 +189,7 @@ bool Memtable::Applied(Role role, std::uint64_t applied_sequence) {
     coverage.applied_sequence = applied_sequence;
     Evict(gone, false);
   }
-  if (!gone.empty()) {
-    MutexLock lock(wait_mutex_);
-    room_.NotifyAll();
-  }
+  if (!gone.empty()) NotifyRoom();
   return true;
 }
 
@@ -209,25 +215,34 @@ std::vector<std::shared_ptr<const Segment>> Memtable::NextFor(std::uint64_t appl
   return next;
 }
 
-void Memtable::WaitForWork(std::uint64_t applied_sequence, SteadyTime deadline) {
+std::uint64_t Memtable::WakeCount() {
   MutexLock lock(wait_mutex_);
-  const std::uint64_t wakes = wake_count_;
+  return wake_count_;
+}
+
+void Memtable::WaitForWork(std::uint64_t applied_sequence, std::uint64_t wakes_seen,
+                           SteadyTime deadline) {
+  MutexLock lock(wait_mutex_);
   work_waiters_.fetch_add(1, std::memory_order_seq_cst);
   while (last_sequence_.load(std::memory_order_seq_cst) <= applied_sequence &&
-         wake_count_ == wakes) {
+         wake_count_ == wakes_seen) {
     if (!work_.WaitUntil(wait_mutex_, deadline)) break;
   }
   work_waiters_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-void Memtable::WaitForMore(SteadyTime deadline) {
+void Memtable::WaitForMore(std::uint64_t wakes_seen, SteadyTime deadline) {
   MutexLock lock(wait_mutex_);
-  const std::uint64_t wakes = wake_count_;
   more_waiters_.fetch_add(1, std::memory_order_seq_cst);
-  while (wake_count_ == wakes) {
+  while (wake_count_ == wakes_seen) {
     if (!work_.WaitUntil(wait_mutex_, deadline)) break;
   }
   more_waiters_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void Memtable::NotifyRoom() {
+  MutexLock lock(wait_mutex_);
+  room_.NotifyAll();
 }
 
 void Memtable::NotifyWork() {

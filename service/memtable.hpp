@@ -100,6 +100,9 @@ class Memtable {
   // changed, when it does not.
   bool Cover(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
   void Uncover(Role role) SB_EXCLUDES(mutex_);
+  // The same, unless it is the only covered store; false then. In one step, so that two stores that
+  // fail at once cannot both leave.
+  bool UncoverUnlessLast(Role role) SB_EXCLUDES(mutex_);
   // False when the store is not covered any more.
   bool Applied(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
   // The segments with anything past `applied_sequence`, oldest first, as many as `record_count_max`
@@ -110,10 +113,14 @@ class Memtable {
                                                       std::chrono::milliseconds age_min,
                                                       std::size_t record_count_max)
       SB_EXCLUDES(mutex_);
+  // Counts calls of Wake(). Take it before looking at what Wake() announces and hand it to a wait,
+  // which then misses none.
+  [[nodiscard]] std::uint64_t WakeCount() SB_EXCLUDES(wait_mutex_);
   // Waits until a batch past `applied_sequence` is here, Wake() is called, or `deadline`.
-  void WaitForWork(std::uint64_t applied_sequence, SteadyTime deadline) SB_EXCLUDES(wait_mutex_);
+  void WaitForWork(std::uint64_t applied_sequence, std::uint64_t wakes_seen, SteadyTime deadline)
+      SB_EXCLUDES(wait_mutex_);
   // Waits until `deadline` unless the open segment fills up or Wake() is called.
-  void WaitForMore(SteadyTime deadline) SB_EXCLUDES(wait_mutex_);
+  void WaitForMore(std::uint64_t wakes_seen, SteadyTime deadline) SB_EXCLUDES(wait_mutex_);
   void Wake() SB_EXCLUDES(wait_mutex_);
 
   struct Size {
@@ -137,6 +144,7 @@ class Memtable {
   // sets version_.
   void Evict(std::vector<SegmentPtr>& gone, bool has_coverage_changed) SB_REQUIRES(mutex_);
   void NotifyWork() SB_EXCLUDES(wait_mutex_);
+  void NotifyRoom() SB_EXCLUDES(wait_mutex_);
 
   const MemtableOptions options_;
   mutable SharedMutex mutex_;

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "common/log.hpp"
 #include "service/db_service_impl.hpp"
 #include "tests/support/expect_ok.hpp"
 #include "tests/support/faulty_backend.hpp"
@@ -50,6 +51,7 @@ class ServiceWorld {
     options.data_dir = dir_.File("data");
     options.log_file_bytes = 256 << 10;
     options.clock = &clock;
+    SetLogLevel(LogLevel::kError);
   }
   ~ServiceWorld() { session_.reset(); }
 

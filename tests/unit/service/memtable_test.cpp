@@ -270,12 +270,43 @@ TEST_F(MemtableTest, RoomWakesAWaitingWriter) {
   follower.join();
 }
 
-TEST_F(MemtableTest, ABatchAndAWakeEndTheFollowersWait) {
+TEST_F(MemtableTest, TheLastCoveredStoreStays) {
+  ASSERT_TRUE(memtable_.Cover(Role::kLegacy, 0));
+  EXPECT_FALSE(memtable_.UncoverUnlessLast(Role::kLegacy));
+  EXPECT_TRUE(IsCovered(Role::kLegacy));
+  EXPECT_TRUE(memtable_.UncoverUnlessLast(Role::kUnified)) << "it is out already";
+
+  ASSERT_TRUE(memtable_.Cover(Role::kUnified, 0));
+  EXPECT_TRUE(memtable_.UncoverUnlessLast(Role::kLegacy));
+  EXPECT_FALSE(IsCovered(Role::kLegacy));
+  EXPECT_FALSE(memtable_.UncoverUnlessLast(Role::kUnified));
+}
+
+TEST_F(MemtableTest, ABatchEndsTheFollowersWait) {
   std::thread writer([&] { memtable_.Publish(maker_.Put("a", "k", "v").Take()); });
-  memtable_.WaitForWork(0, std::chrono::steady_clock::now() + 1min);
+  memtable_.WaitForWork(0, memtable_.WakeCount(), std::chrono::steady_clock::now() + 1min);
   writer.join();
   EXPECT_EQ(memtable_.last_sequence(), 1u);
-  memtable_.WaitForWork(1, std::chrono::steady_clock::now());  // the deadline
+  memtable_.WaitForWork(1, memtable_.WakeCount(), std::chrono::steady_clock::now());  // deadline
+}
+
+TEST_F(MemtableTest, NoWakeIsMissedBetweenLookingAndWaiting) {
+  const auto far = std::chrono::steady_clock::now() + 10min;
+  const std::uint64_t seen = memtable_.WakeCount();
+  memtable_.Wake();
+
+  memtable_.WaitForWork(0, seen, far);
+  memtable_.WaitForMore(seen, far);
+  EXPECT_EQ(memtable_.WakeCount(), seen + 1);
+}
+
+TEST_F(MemtableTest, ASegmentThatFillsUpEndsTheWaitForMore) {
+  const std::uint64_t seen = memtable_.WakeCount();
+  std::thread writer([&] {
+    while (memtable_.WakeCount() == seen) memtable_.Publish(maker_.Put("a", "k", "v").Take());
+  });
+  memtable_.WaitForMore(seen, std::chrono::steady_clock::now() + 10min);
+  writer.join();
 }
 
 TEST_F(MemtableTest, NamesCollectionsThatAPutShowsToExist) {
