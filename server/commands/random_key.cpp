@@ -20,16 +20,23 @@ class RandomWalk {
     if (!chosen || !*chosen) return chosen;
     while (true) {
       const std::string first = **chosen;  // the first key that begins with `prefix`
-      std::size_t shared = SharedBytes(first, prefix);
+      const std::size_t shared = SharedBytes(first, prefix);
       if (error_) return Fail(*error_);
-      if (shared == first.size()) {
-        // The others all go on where `first` ends: stop here, or walk on among them.
-        if (!HasAbove(first, first) || Between(0, 1) == 0) return chosen;
+      unsigned low = 0;
+      if (shared < first.size()) {
+        low = Byte(first[shared]);
+      } else {
+        // The others all go on where `first` ends.
+        const Result<Key> longer = SeekLonger(first);
+        if (!longer) return longer;
+        if (!*longer) return chosen;
+        low = Byte((**longer)[shared]);
       }
       prefix = first.substr(0, shared);
-      const unsigned low = shared < first.size() ? Byte(first[shared]) : 0;
       const unsigned high = HighestBranch(prefix, low);
       if (error_) return Fail(*error_);
+      // Stop at `first`, or walk on among the longer ones: it counts as one branch more.
+      if (shared == first.size() && Between(low, high + 1) == low) return chosen;
       prefix += static_cast<char>(Between(low, high));
       Result<Key> next = Seek(prefix);
       // Nothing there any more: another connection is deleting. What was found last will do.
@@ -71,9 +78,12 @@ class RandomWalk {
     return *found && (*found)->starts_with(prefix);
   }
 
-  // Is there a key that begins with `prefix` and is longer than `key`, which does too?
-  bool HasAbove(std::string_view prefix, const std::string& key) {
-    return key.size() < kKeyBytesMax && HasFrom(prefix, key + '\0');
+  // The first key that begins with `key` and is longer.
+  Result<Key> SeekLonger(const std::string& key) {
+    if (key.size() == kKeyBytesMax) return Key();
+    Result<Key> found = Seek(key + '\0');
+    if (found && *found && !(*found)->starts_with(key)) return Key();
+    return found;
   }
 
   // How many bytes of `first`, the first key with `prefix`, all keys with `prefix` begin with.
