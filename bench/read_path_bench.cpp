@@ -37,7 +37,7 @@ class Stores {
 
  private:
   Stores() : directory_(Need(DataDirectory::Create(""))) {
-    SetLogLevel(LogLevel::kWarning);
+    SetLogLevel(LogLevel::kError);
     BenchOptions options;
     options.record_count = kRecords;
     options.data_directory = directory_.path();

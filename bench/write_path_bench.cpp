@@ -28,7 +28,7 @@ class LoadedService {
 
  private:
   LoadedService() : directory_(Need(DataDirectory::Create(""))) {
-    SetLogLevel(LogLevel::kWarning);
+    SetLogLevel(LogLevel::kError);
     host_ = Need(ServiceHost::Open(
         {.directory = directory_.path(), .record_count = kRecords, .value_bytes = kValueBytes}));
   }

@@ -55,6 +55,12 @@ Result<TargetName> ParseTarget(std::string_view text) {
 
 }  // namespace
 
+SqliteTuning BenchOptions::BareTuning() const {
+  SqliteTuning tuning = TuningFor(load.value_bytes);
+  if (sqlite_page_bytes > 0) tuning.page_bytes = sqlite_page_bytes;
+  return tuning;
+}
+
 Result<Duration> ParseDuration(std::string_view text) {
   const auto number = SplitNumber(text);
   const double unit = number ? SecondsOfUnit(number->second) : 0;
@@ -109,7 +115,8 @@ std::vector<std::pair<std::string, std::string>> DescribeOptions(const BenchOpti
       {"batch", fmt::format("{}", options.load.batch)},
       {"turn", fmt::format("{}", options.load.turn)},
       {"seed", fmt::format("{}", options.load.seed)},
-      {"ack", options.acks_stores ? "stores" : "log"}};
+      {"ack", options.acks_stores ? "stores" : "log"},
+      {"bare SQLite pages", fmt::format("{}", options.BareTuning().page_bytes)}};
   if (options.load.rate > 0) settings.emplace_back("rate", FormatNumber(options.load.rate) + "/s");
   return settings;
 }

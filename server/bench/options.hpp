@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/result.hpp"
+#include "server/bench/sqlite_store.hpp"
 #include "server/bench/target_name.hpp"
 #include "server/bench/worker.hpp"
 
@@ -25,8 +26,11 @@ struct BenchOptions {
   Duration warmup = std::chrono::milliseconds(200);
   Duration duration = std::chrono::seconds(1);
   unsigned rounds = 3;
-  bool acks_stores = false;  // --ack stores
+  bool acks_stores = false;   // --ack stores
+  int sqlite_page_bytes = 0;  // of the bare file; 0 = what suits the value size best
   std::string data_directory;
+
+  [[nodiscard]] SqliteTuning BareTuning() const;
 };
 
 // "10s", "300ms", "5m", "2.5s"; a bare number is seconds. Error: kInvalidArgument.

@@ -39,8 +39,7 @@ Status TargetSet::Load(const BenchOptions& options, Progress& progress) {
   }
   if (has_pair || IsAnyOf(options.targets, TargetKind::kSqlite)) {
     SB_RETURN_IF_ERROR(progress.Say("loading bare SQLite"));
-    auto store = SqliteStore::Create(options.data_directory + "/bare.sqlite",
-                                     TuningFor(options.load.value_bytes));
+    auto store = SqliteStore::Create(options.data_directory + "/bare.sqlite", options.BareTuning());
     if (!store) return Fail(store.error());
     SB_RETURN_IF_ERROR((*store)->Load(options.record_count, options.load.value_bytes));
     sqlite_ = std::make_unique<SqliteTarget>(std::move(*store), options.record_count);

@@ -49,6 +49,7 @@ Worker::Worker(Target& target, const LoadPlan& plan, unsigned index, int window_
 void Worker::Run(SteadyTime start) {
   if (is_paced_) due_ = start + due_.time_since_epoch();
   while (true) {
+    record_count_ = target_.records().Visible();
     for (unsigned operation = 0; operation < plan_.turn; ++operation) {
       if (is_paced_ && !WaitUntilDue()) break;
       const int window = window_.load(std::memory_order_relaxed);

@@ -68,7 +68,7 @@ class Worker {
   void AddWrite(OperationKind kind);
   void CommitWrites();
   void Count(OperationKind kind, SteadyTime begun, const Status& outcome);
-  std::uint64_t ChooseIndex() { return chooser_->Next(target_.records().Visible()); }
+  std::uint64_t ChooseIndex() { return chooser_->Next(record_count_); }
   // The moment from which the present operation's latency counts.
   [[nodiscard]] SteadyTime Begun() const {
     return is_paced_ ? due_ : std::chrono::steady_clock::now();
@@ -86,6 +86,8 @@ class Worker {
   Counters* counting_ = nullptr;
   std::chrono::nanoseconds interval_{0};
   SteadyTime due_;
+  // Records that a snapshot of the present turn is sure to hold: looked up before it is opened.
+  std::uint64_t record_count_ = 0;
   std::uint64_t version_;
   unsigned char touched_ = 0;  // keeps the compiler from dropping the reading of values
 

@@ -69,12 +69,7 @@ void AddFigures(std::map<std::string, std::vector<double>>& speeds, Report& repo
 }  // namespace
 
 Status RunReads(const ScenarioOptions& options, Report& report, Progress& progress) {
-  BenchOptions bench;
-  bench.record_count = options.record_count;
-  bench.load.value_bytes = options.value_bytes;
-  bench.data_directory = options.data_directory;
-  bench.targets = *ParseTargets(kTargets);
-  auto targets = TargetSet::Open(bench, progress);
+  auto targets = TargetSet::Open(options.StoresFor(kTargets), progress);
   if (!targets) return Fail(targets.error());
 
   std::map<std::string, std::vector<double>> speeds;

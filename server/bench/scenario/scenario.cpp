@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "common/check.hpp"
+
 namespace switchback::bench {
 
 const std::vector<Scenario>& AllScenarios() {
@@ -24,14 +26,28 @@ const Scenario* FindScenario(std::string_view name) {
   return found == all.end() ? nullptr : &*found;
 }
 
+BenchOptions ScenarioOptions::StoresFor(std::string_view targets) const {
+  BenchOptions stores;
+  auto names = ParseTargets(targets);
+  SB_CHECK(names.has_value(), "a scenario names targets that there are");
+  stores.targets = std::move(*names);
+  stores.record_count = record_count;
+  stores.load.value_bytes = value_bytes;
+  stores.sqlite_page_bytes = sqlite_page_bytes;
+  stores.data_directory = data_directory;
+  return stores;
+}
+
 Result<Report> RunScenarios(const std::vector<const Scenario*>& scenarios,
                             const ScenarioOptions& options, Progress& progress) {
   Report report;
   report.machine = DescribeMachine(options.data_directory);
-  report.settings = {{"records", FormatNumber(static_cast<double>(options.record_count))},
-                     {"value bytes", std::to_string(options.value_bytes)},
-                     {"turn", std::to_string(options.turn)},
-                     {"seed", std::to_string(options.seed)}};
+  report.settings = {
+      {"records", FormatNumber(static_cast<double>(options.record_count))},
+      {"value bytes", std::to_string(options.value_bytes)},
+      {"bare SQLite pages", std::to_string(options.StoresFor("sqlite").BareTuning().page_bytes)},
+      {"turn", std::to_string(options.turn)},
+      {"seed", std::to_string(options.seed)}};
   for (const Scenario* scenario : scenarios) {
     const Status outcome = scenario->run(options, report, progress);
     if (!outcome) return Fail(WithContext(outcome.error(), scenario->name));

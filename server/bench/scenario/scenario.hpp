@@ -23,9 +23,12 @@ struct ScenarioOptions {
   unsigned threads = 2;   // of the load around a flip
   unsigned turn = 16;     // reads that share a snapshot
   std::uint64_t seed = 1;
-  bool is_quick = false;  // shorter, and less exact
+  bool is_quick = false;      // shorter, and less exact
+  int sqlite_page_bytes = 0;  // of the bare file; 0 = what suits the value size best
   std::string data_directory;
 
+  // For the stores that `targets` names; the load keeps its defaults.
+  [[nodiscard]] BenchOptions StoresFor(std::string_view targets) const;
   [[nodiscard]] Duration DurationOr(Duration usual, Duration quick) const {
     if (duration.count() > 0) return duration;
     return is_quick ? quick : usual;

@@ -47,12 +47,7 @@ void AddRun(const std::string& name, const RunResult& run, Report& report) {
 Status RunSustained(const ScenarioOptions& options, Report& report, Progress& progress) {
   const Duration duration = options.DurationOr(std::chrono::seconds(300), std::chrono::seconds(5));
   const Duration bare_duration = std::min<Duration>(duration / 4, std::chrono::seconds(30));
-  BenchOptions bench;
-  bench.record_count = options.record_count;
-  bench.load.value_bytes = options.value_bytes;
-  bench.data_directory = options.data_directory;
-  bench.targets = *ParseTargets("legacy,lmdb,sqlite");
-  auto targets = TargetSet::Open(bench, progress);
+  auto targets = TargetSet::Open(options.StoresFor("legacy,lmdb,sqlite"), progress);
   if (!targets) return Fail(targets.error());
 
   double slower = 0;

@@ -125,12 +125,7 @@ void AddServiceFigures(const std::string& name, RunResult Round::*run,
 }  // namespace
 
 Status RunWrites(const ScenarioOptions& options, Report& report, Progress& progress) {
-  BenchOptions bench;
-  bench.record_count = options.record_count;
-  bench.load.value_bytes = options.value_bytes;
-  bench.data_directory = options.data_directory;
-  bench.targets = *ParseTargets("legacy,lmdb+sqlite");
-  auto targets = TargetSet::Open(bench, progress);
+  auto targets = TargetSet::Open(options.StoresFor("legacy,lmdb+sqlite"), progress);
   if (!targets) return Fail(targets.error());
   auto probe = LogProbe::Create(options.data_directory + "/probe.log");
   if (!probe) return Fail(probe.error());

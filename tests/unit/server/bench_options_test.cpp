@@ -70,6 +70,16 @@ TEST(BenchOptions, TheReportSaysARateOnlyWhenThereIsOne) {
   EXPECT_EQ(open.back(), (std::pair<std::string, std::string>("rate", "5,000/s")));
 }
 
+TEST(BenchOptions, BareSqliteGetsThePagesThatSuitItsValues) {
+  BenchOptions options;
+  options.load.value_bytes = 100;
+  EXPECT_EQ(options.BareTuning().page_bytes, 4096);
+  options.load.value_bytes = 1024;
+  EXPECT_EQ(options.BareTuning().page_bytes, 8192);
+  options.sqlite_page_bytes = 16384;
+  EXPECT_EQ(options.BareTuning().page_bytes, 16384);
+}
+
 TEST(BenchDataDirectory, IsPrivateAndGoneAtTheEnd) {
   std::string path;
   {
