@@ -45,6 +45,7 @@ class SqliteBackend final : public Backend {
   // synchronous=FULL does at each commit, and unlike a checkpoint no reader can prevent it.
   Status MakeDurable() override;
   Result<StoreState> State() override;
+  // Runs a checkpoint when nothing was applied since the previous call.
   Status CheckAlone() override;
   // Reads the tables anew, since a foreign process may have made or dropped some.
   Status AcceptForeign() override;
@@ -71,6 +72,7 @@ class SqliteBackend final : public Backend {
   Status Commit(const StoreState& state);
   void Rollback();
   Status CheckpointIfDue();
+  Status RunCheckpoint();
   Status Checkpoint(int mode, bool& is_complete);
   Status SyncWal();
   Status RemoveFiles();
@@ -88,7 +90,9 @@ class SqliteBackend final : public Backend {
   bool is_broken_ = false;  // an outcome is unknown: nothing but Reopen
   bool is_detached_ = false;
   bool is_wal_suspect_ = false;  // a sync failed: what it covered must be written again
-  std::uint32_t wal_pages_ = 0;
+  bool has_applied_since_check_ = false;
+  std::uint32_t wal_pages_ = 0;    // in the WAL after the newest commit
+  std::uint32_t moved_pages_ = 0;  // of these, moved to the database already
   std::uint32_t checkpoint_at_pages_ = 0;
 };
 

@@ -74,7 +74,10 @@ std::string QuoteSqlite(std::string_view name);
 // checkpoint as well, between its transactions (see IsSingleWriterRuleNeeded).
 // Errors: kCorruption (not a database), kBusy (another process holds it exclusively), kIo.
 Result<SqliteHandle> OpenSqliteWriter(const SqliteOptions& options);
-// A connection that cannot write, and never checkpoints, not even when it closes.
+// A connection that cannot write, and never checkpoints, not even when it closes. Without
+// cell_size_check: a page read through the map is looked at anew each time, and checking all of its
+// cells takes a third of a read's time (docs/storage-layout.md). SQLite checks the cells it uses
+// anyway.
 Result<SqliteHandle> OpenSqliteReader(const SqliteOptions& options);
 
 // Whether this version of SQLite can corrupt a database when a checkpoint of one connection
