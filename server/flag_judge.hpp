@@ -1,4 +1,5 @@
-// Puts each load of the flags file before the service, and tells the log what came of it.
+// Puts each load of the flags file before the service, and tells the log when it is refused. (What
+// else becomes of a load, the flags' loader and the service's routing log themselves.)
 #pragma once
 
 #include <cstdint>
@@ -15,14 +16,13 @@ class FlagJudge {
  public:
   explicit FlagJudge(DbService& service) : service_(service) {}
 
-  // Asks the service to judge the flags just published. Logs changes only: the watcher loads also
+  // Asks the service to judge the flags just published. Logs a refusal once: the watcher loads also
   // when nothing has changed.
   void OnLoad(const FlagSnapshot& snapshot);
 
  private:
   DbService& service_;
   std::uint64_t revision_ = 0;
-  std::string warning_;
   std::string refusal_;
 };
 

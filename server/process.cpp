@@ -20,6 +20,9 @@ namespace {
 
 // SIGUSR2 ends the waiting thread itself; nobody else sends it to that thread.
 constexpr int kEndSignal = SIGUSR2;
+// A signal this soon after the first is the same wish: timeout(1) sends each one twice, and a
+// terminal's Ctrl-C may reach a script's child by two ways.
+constexpr std::chrono::milliseconds kSameSignal{500};
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -51,16 +54,20 @@ StopSignal::~StopSignal() {
 
 void StopSignal::Run() {
   const sigset_t signals = StopSignals();
+  std::chrono::steady_clock::time_point first;
   while (true) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
+    const auto now = std::chrono::steady_clock::now();
     const MutexLock lock(mutex_);
     if (is_ending_) return;
     if (signal == kEndSignal) continue;
     if (has_come_) {
+      if (now - first < kSameSignal) continue;
       LogWarning("second signal: stopping at once");
       ::_exit(1);
     }
+    first = now;
     has_come_ = true;
     changed_.NotifyAll();
   }

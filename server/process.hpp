@@ -11,8 +11,8 @@
 namespace switchback {
 
 // SIGTERM and SIGINT as a condition to wait for. Make one before any other thread is started: the
-// signals are blocked from then on, for threads made later as well. The first signal ends Wait, the
-// second ends the process at once with exit code 1.
+// signals are blocked from then on, for threads made later as well. The first signal ends Wait, a
+// second one, more than half a second later, ends the process at once with exit code 1.
 class StopSignal {
  public:
   StopSignal();

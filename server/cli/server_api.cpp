@@ -64,8 +64,8 @@ Error ErrorOfProblem(unsigned status, std::string_view body) {
     return {ErrorCode::kInternal, "the server answered with " + status_text};
   const Json type = problem->value("type", Json());
   const Json detail = problem->value("detail", Json());
-  std::string_view kind = type.is_string() ? type.get_ref<const std::string&>() : "";
-  if (kind.starts_with(kProblemTypePrefix)) kind.remove_prefix(kProblemTypePrefix.size());
+  std::string kind = type.is_string() ? type.get<std::string>() : "";
+  if (kind.starts_with(kProblemTypePrefix)) kind.erase(0, kProblemTypePrefix.size());
   std::string message = detail.is_string() ? detail.get<std::string>() : status_text;
   if (status == 401) message += " (set SWITCHBACK_TOKEN)";
   return {CodeOfKind(kind, status), message};

@@ -45,20 +45,21 @@ TEST(FlagJudge, LogsARefusalOnce) {
   EXPECT_EQ(log.find("is refused", first + 1), std::string::npos) << log;
 }
 
-TEST(FlagJudge, LogsABrokenFileOnce) {
+TEST(FlagJudge, LogsARefusalOfANewRevisionAgain) {
   StubService service;
+  service.may_apply = Fail(ErrorCode::kRefused, "unified is being filled");
+  auto snapshot = SnapshotOf(1, R"({"USE_UNIFIED_DB_SERVICE": true})");
+  service.flags().Publish(std::make_shared<FlagSnapshot>(snapshot));
   FlagJudge judge(service);
-  auto snapshot = SnapshotOf(1, "{}");
-  snapshot.warning = "flags.json: line 1: not JSON";
 
   testing::internal::CaptureStderr();
   judge.OnLoad(snapshot);
+  snapshot.revision = 2;
   judge.OnLoad(snapshot);
   const std::string log = testing::internal::GetCapturedStderr();
 
-  const auto first = log.find("not JSON; the last good ones stay in force");
-  ASSERT_NE(first, std::string::npos) << log;
-  EXPECT_EQ(log.find("not JSON", first + 9), std::string::npos) << log;
+  EXPECT_NE(log.find("flags revision 1"), std::string::npos) << log;
+  EXPECT_NE(log.find("flags revision 2"), std::string::npos) << log;
 }
 
 }  // namespace
