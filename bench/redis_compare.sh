@@ -154,7 +154,7 @@ report() {  # FORM
         }
       return n % 2 ? parts[(n + 1) / 2] : (parts[n / 2] + parts[n / 2 + 1]) / 2
     }
-    FILENAME != "-" {
+    FNR == NR {
       rate[$1, $2, $3, $4] = $5
       rates[$2, $3, $4] = rates[$2, $3, $4] " " $5
       costs[$2, $3, $4] = costs[$2, $3, $4] " " $6
@@ -183,14 +183,14 @@ report() {  # FORM
           printf "  {\"name\": \"%s\", \"ops_per_second\": %.0f, \"base_ops_per_second\": %.0f, " \
             "\"server_cpu_us\": %.3f, \"base_server_cpu_us\": %.3f, \"ratio\": %.3f, \"goal\": %s, " \
             "\"is_reached\": %s}%s\n", name[i], ours[i], theirs[i], our_cpu[i], their_cpu[i], \
-            ratio[i], goal[i], ratio[i] >= goal[i] ? "true" : "false", i < count ? "," : ""
+            ratio[i], goal[i], (ratio[i] >= goal[i] ? "true" : "false"), (i < count ? "," : "")
         print " ]}"
       } else {
         printf "%s, Linux %s, redis %s, medians of %d interleaved rounds\n", cpu, kernel, redis, rounds
         printf "%-36s%12s%12s%10s%10s%8s%7s\n", "", "ops/s", "base", "CPU us", "base", "ratio", "goal"
         for (i = 1; i <= count; ++i)
           printf "%-36s%12.0f%12.0f%10.2f%10.2f%8.2f%7.2f  %s\n", name[i], ours[i], theirs[i], \
-            our_cpu[i], their_cpu[i], ratio[i], goal[i], ratio[i] >= goal[i] ? "reached" : "MISSED"
+            our_cpu[i], their_cpu[i], ratio[i], goal[i], (ratio[i] >= goal[i] ? "reached" : "MISSED")
       }
     }' "$RESULTS" - < <(comparisons)
 }
