@@ -146,7 +146,7 @@ class FailingSync(harness.ServerTest):
         server = self.server(config=SMALL).start()
         writers = [workload.Writer(f"w{i}", f"{seed}/{i}") for i in range(4)]
         for writer in writers:
-            writer.start(workload.single_client(server))
+            writer.start(workload.client_maker(server))
         # Every eleventh sync fails, the log's and the stores'.
         tracer = self.attach(server, "fdatasync:error=EIO:when=3+11", "fsync:error=EIO:when=2+7")
         if tracer is None:

@@ -62,7 +62,7 @@ class World:
         if not self.server.migration()["can_flip"]:
             self.server.http("POST", "/v1/migration/start", {})
         for writer in self.writers:
-            writer.start(workload.single_client(self.server))
+            writer.start(workload.client_maker(self.server))
         flipper = workload.Flipper(self.server, self.random.random())
         flipper.start()
         workload.run_for(self.random.choice((0.01, 0.05, 0.2, 0.5)) * self.random.random() * 2)

@@ -42,6 +42,7 @@ class Stopping(harness.ServerTest):
         answers = b""
         while part := connection.recv(1 << 16):
             answers += part
+        connection.close()
         self.assertEqual(server.process.wait(30), 0, server.log_tail())
         server.process = None
         acknowledged = answers.count(b"+OK\r\n")
@@ -153,8 +154,7 @@ class Adoption(harness.ServerTest):
                    "main": {b"plain": b"changed too"},
                    "fresh": {b"a": b"1"}}
         for name, records in changes.items():
-            client = server.redis(single_connection_client=True)
-            client.execute_command("SELECT", name)
+            client = server.redis(db=name)
             for key, value in records.items():
                 if value is None:
                     self.assertEqual(client.delete(key), 1)
@@ -181,8 +181,7 @@ class Adoption(harness.ServerTest):
         changes = self.exercise(server)
         server.migrate()
         server.route(100)
-        client = server.redis(single_connection_client=True)
-        client.execute_command("SELECT", "users")
+        client = server.redis(db="users")
         self.assertEqual(client.mget("user:1", "user:2", "user:3"), [b"changed", None, b"name 3"])
         client.close()
         self.assertEqual(server.stop(), 0)
@@ -260,12 +259,10 @@ class Adoption(harness.ServerTest):
     def test_a_key_of_main_that_names_a_database_is_refused(self):
         server, _ = self.adopt()
         server.start()
-        client = server.redis(single_connection_client=True)
-        client.execute_command("SELECT", "main")
+        client = server.redis(db="main")
         with self.assertRaises(harness.redis.ResponseError):
             client.set("users", "confusion")
-        client.execute_command("SELECT", "users")
-        self.assertEqual(client.get("user:1"), b"name 1")
+        self.assertEqual(server.redis(db="users").get("user:1"), b"name 1")
 
     def test_detach_is_refused_while_a_server_runs(self):
         server, _ = self.adopt()

@@ -59,7 +59,7 @@ class PowerCut(harness.ServerTest):
         server.start()
         for _ in range(CUTS):
             for writer in writers:
-                writer.start(workload.single_client(server))
+                writer.start(workload.client_maker(server))
             flipper = workload.Flipper(server, generator.random())
             flipper.start()
             workload.run_for(generator.random() * 0.6)

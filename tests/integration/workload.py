@@ -50,8 +50,7 @@ class Writer:
         clients = {}
         try:
             for name in COLLECTIONS + ("cold",):
-                clients[name] = make_client()
-                clients[name].execute_command("SELECT", name)
+                clients[name] = make_client(name)
             while not self.is_stopping:
                 self.write_once(clients)
         except (redis.ConnectionError, redis.TimeoutError, OSError):
@@ -111,9 +110,9 @@ class Writer:
         pieces.execute()
 
 
-def single_client(server):
-    """A factory of clients with one connection each, so that SELECT sticks."""
-    return lambda: server.redis(single_connection_client=True, retry_on_timeout=False)
+def client_maker(server):
+    """A factory of clients for a collection. redis-py selects `db` on each connection it makes."""
+    return lambda collection: server.redis(db=collection, retry_on_timeout=False)
 
 
 def read_all(server, keys):
@@ -123,8 +122,7 @@ def read_all(server, keys):
         by_collection.setdefault(collection, []).append(key)
     found = {}
     for collection, names in by_collection.items():
-        client = server.redis(single_connection_client=True)
-        client.execute_command("SELECT", collection)
+        client = server.redis(db=collection)
         for at in range(0, len(names), CHUNK):
             part = names[at:at + CHUNK]
             found.update(zip(((collection, key) for key in part), client.mget(part)))
