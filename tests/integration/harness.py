@@ -55,14 +55,12 @@ def seed_of_test():
 class Server:
     """One `switchback serve` after the other on one data directory."""
 
-    def __init__(self, directory, legacy=None, config=None, arguments=(), prefix=(), environment=None):
+    def __init__(self, directory, data=None, legacy=None, config=None, arguments=()):
         self.directory = pathlib.Path(directory)
-        self.data = self.directory / "data"
+        self.data = pathlib.Path(data or self.directory / "data")
         self.flags_path = self.data / "flags.json"
         self.legacy = legacy
         self.arguments = list(arguments)
-        self.prefix = list(prefix)
-        self.environment = dict(os.environ, **(environment or {}))
         self.log_path = self.directory / "server.log"
         self.process = None
         self.endpoints = None
@@ -76,14 +74,14 @@ class Server:
         command = [BINARY, "serve", "--data-dir", str(self.data), "--port", "0", "--http-port", "0"]
         if self.legacy:
             command += ["--legacy", str(self.legacy)]
-        return self.prefix + command + self.arguments
+        return command + self.arguments
 
     def spawn(self):
         assert self.process is None, "one at a time"
         (self.data / "endpoints.json").unlink(missing_ok=True)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log,
-                                            env=self.environment, start_new_session=True)
+                                            start_new_session=True)
         return self
 
     def is_ready(self):
@@ -175,7 +173,7 @@ class Server:
 
     def cli(self, *arguments, check=True):
         done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True,
-                              timeout=120, env=self.environment, check=False)
+                              timeout=120, check=False)
         if check and done.returncode != 0:
             raise AssertionError(f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
