@@ -102,7 +102,7 @@ TEST(Config, NamesTheKeyAndTheFileThatAreWrong) {
   ASSERT_FALSE(applied.has_value());
   EXPECT_THAT(applied.error().message, HasSubstr(path));
   EXPECT_THAT(applied.error().message,
-              HasSubstr("\"port\" must be a whole number from 0 to 65535"));
+              HasSubstr("\"port\": must be a whole number from 0 to 65535"));
   ASSERT_FALSE(missing.has_value());
   EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
 }

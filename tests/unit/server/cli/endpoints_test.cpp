@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -89,6 +91,24 @@ TEST(NotifyServiceManager, IsHarmlessWithoutAServiceManager) {
   ::setenv("NOTIFY_SOCKET", "/nowhere/at/all", 1);
   NotifyServiceManager("READY=1");
   ::unsetenv("NOTIFY_SOCKET");
+}
+
+TEST(StopSignal, TheFirstSignalEndsTheWaitAndItsTwinIsTheSameWish) {
+  StopSignal stop;
+  EXPECT_FALSE(stop.has_come());
+
+  ::kill(::getpid(), SIGTERM);
+  stop.Wait();
+  ::kill(::getpid(), SIGTERM);
+
+  EXPECT_TRUE(stop.has_come());
+  EXPECT_TRUE(stop.WaitFor(std::chrono::milliseconds(0)));
+}
+
+TEST(StopSignal, EndsWithoutASignal) {
+  StopSignal stop;
+
+  EXPECT_FALSE(stop.WaitFor(std::chrono::milliseconds(0)));
 }
 
 }  // namespace
