@@ -28,13 +28,13 @@ constexpr const char* kHeldFollowers = "lmdb.begin=delay:4000;sqlite.begin=delay
 
 Status FillMemtable(ServiceHost& host, const ScenarioOptions& options, std::uint64_t seed) {
   SB_RETURN_IF_ERROR(SetFailpoints(kHeldFollowers));
-  const auto target = static_cast<std::uint64_t>(
+  const auto wanted = static_cast<std::uint64_t>(
       kFullShare * static_cast<double>(host.service().GetStatus().memtable_records_max));
   Random random(seed);
   std::string value(options.value_bytes, '\0');
-  while (host.service().GetStatus().memtable_records < target) {
+  for (std::uint64_t put = 0; put + kPutsPerWrite <= wanted; put += kPutsPerWrite) {
     const Status written = host.service().Write([&](Transaction& transaction) -> Status {
-      for (unsigned put = 0; put < kPutsPerWrite; ++put) {
+      for (unsigned each = 0; each < kPutsPerWrite; ++each) {
         const std::uint64_t index = random.Below(options.record_count);
         FillValue(value, index, random.Next());
         const Key key = KeyOf(index);

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "common/sync.hpp"
 #include "server/bench/load_generator.hpp"
@@ -48,6 +50,14 @@ class FakeTarget : public Target {
     return calls_;
   }
   [[nodiscard]] int prepared() const { return prepared_; }
+  std::vector<std::string> keys() SB_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return keys_;
+  }
+  std::set<std::size_t> scan_lengths() SB_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return scan_lengths_;
+  }
   bool fails = false;
 
  private:
@@ -60,6 +70,8 @@ class FakeTarget : public Target {
   CondVar enough_;
   Calls calls_ SB_GUARDED_BY(mutex_);
   std::map<std::string, std::string, std::less<>> records_map_ SB_GUARDED_BY(mutex_);
+  std::vector<std::string> keys_ SB_GUARDED_BY(mutex_);  // of reads, in order
+  std::set<std::size_t> scan_lengths_ SB_GUARDED_BY(mutex_);
 };
 
 class FakeClient : public Client {
@@ -69,6 +81,7 @@ class FakeClient : public Client {
   Result<std::optional<std::string_view>> Read(std::string_view key) override {
     MutexLock lock(target_.mutex_);
     ++target_.calls_.reads;
+    target_.keys_.emplace_back(key);
     target_.enough_.NotifyAll();
     if (target_.fails) return Fail(ErrorCode::kIo, "the disk is gone");
     const auto found = target_.records_map_.find(key);
@@ -79,6 +92,7 @@ class FakeClient : public Client {
   Result<std::size_t> Scan(std::string_view, std::size_t count) override {
     MutexLock lock(target_.mutex_);
     ++target_.calls_.scans;
+    target_.scan_lengths_.insert(count);
     target_.enough_.NotifyAll();
     EXPECT_GE(count, 1U);
     EXPECT_LE(count, kScanLengthMax);
@@ -145,6 +159,39 @@ TEST(BenchLoad, CountsEveryOperationThatTheTargetSaw) {
     EXPECT_GT(result.seconds, 0);
     EXPECT_EQ(target.prepared(), 1);
   }
+}
+
+TEST(BenchLoad, TheSameSeedReadsTheSameKeysInTheSameOrder) {
+  constexpr std::size_t kCompared = 500;
+  std::vector<std::vector<std::string>> runs;
+  for (const std::uint64_t seed : {7U, 7U, 8U}) {
+    FakeTarget target(kCompared);
+    LoadPlan plan = PlanOf('C');
+    plan.threads = 1;
+    plan.seed = seed;
+    LoadGenerator load(target, plan, 1);
+    ASSERT_TRUE(load.Start());
+    target.WaitForCalls();
+    load.Stop();
+    runs.push_back(target.keys());
+    runs.back().resize(kCompared);
+  }
+
+  EXPECT_EQ(runs[0], runs[1]);
+  EXPECT_NE(runs[0], runs[2]);
+}
+
+TEST(BenchLoad, ScansHaveEveryLengthUpToTheLongest) {
+  FakeTarget target(5000);
+  LoadGenerator load(target, PlanOf('E'), 1);
+
+  ASSERT_TRUE(load.Start());
+  target.WaitForCalls();
+  load.Stop();
+
+  EXPECT_EQ(target.scan_lengths().size(), kScanLengthMax);
+  EXPECT_EQ(*target.scan_lengths().begin(), 1U);
+  EXPECT_EQ(*target.scan_lengths().rbegin(), kScanLengthMax);
 }
 
 TEST(BenchLoad, OperationsCountInTheWindowThatTheyBeganIn) {

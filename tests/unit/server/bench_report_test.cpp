@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -184,6 +185,24 @@ TEST(BenchReport, HtmlNeedsNothingFromElsewhere) {
   EXPECT_THAT(html, Not(HasSubstr("url(")));
   EXPECT_THAT(html, Not(HasSubstr("<script")));
   EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
+}
+
+TEST(BenchReport, HtmlDrawsABarForEachTargetAndQuantile) {
+  const std::string html = RenderHtml(ExampleReport());
+
+  std::size_t bars = 0;
+  for (std::size_t at = html.find("<rect"); at != std::string::npos;
+       at = html.find("<rect", at + 1))
+    ++bars;
+  EXPECT_EQ(bars, 2U * (1 + 4));  // two targets, throughput and four quantiles
+}
+
+TEST(BenchReport, TheCheckOfTheTestItselfFindsBrokenPages) {
+  EXPECT_FALSE(IsWellFormed("<!DOCTYPE html><p>"));
+  EXPECT_FALSE(IsWellFormed("<!DOCTYPE html><p></b>"));
+  EXPECT_FALSE(IsWellFormed("<!DOCTYPE html><p>&nbsp;</p>"));
+  EXPECT_FALSE(IsWellFormed("<!DOCTYPE html><p class=\"x></p>"));
+  EXPECT_TRUE(IsWellFormed("<!DOCTYPE html><p class=\"x\">a &lt; b<br/></p>"));
 }
 
 TEST(BenchReport, AnEmptyReportRendersInEveryForm) {

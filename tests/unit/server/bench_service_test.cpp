@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "common/failpoint.hpp"
 #include "server/bench/async_writers.hpp"
 #include "server/bench/comparison.hpp"
 #include "server/bench/data_directory.hpp"
+#include "server/bench/load_generator.hpp"
 #include "server/bench/log_probe.hpp"
 #include "server/bench/scenario/scenario.hpp"
 #include "server/bench/service_target.hpp"
@@ -182,6 +184,47 @@ TEST_F(BenchService, PacedAsyncWritersKeepToTheRate) {
   EXPECT_EQ(result.errors, 0U) << result.first_error;
 }
 
+TEST_F(BenchService, WritesThatFailAreCountedWithTheirReason) {
+  const auto host = OpenHost();
+  RecordCounter records(kRecords);
+  ServiceTarget target(*host, 0, records);
+  AsyncPlan async;
+  async.record_count = kRecords;
+  LoadPlan blocking;
+  blocking.workload = FindWorkload('W');
+  ASSERT_TRUE(SetFailpoints("log.append=nospace"));
+
+  const RunResult from_one = RunAsyncWrites(*host, async, milliseconds(0), milliseconds(30));
+  const auto from_threads = RunLoad(target, blocking, milliseconds(0), milliseconds(30));
+  ASSERT_TRUE(SetFailpoints(""));
+
+  ASSERT_TRUE(from_threads);
+  for (const RunResult& result : {from_one, *from_threads}) {
+    EXPECT_GT(result.errors, 0U);
+    EXPECT_EQ(result.errors, result.operations);
+    EXPECT_FALSE(result.first_error.empty());
+  }
+}
+
+TEST_F(BenchService, OnlyWhatTheTargetsNeedIsLoaded) {
+  const auto targets = TargetSet::Open(SmallOptions("sqlite"), progress_);
+
+  ASSERT_TRUE(targets) << targets.error().message;
+  EXPECT_EQ((*targets)->host(), nullptr);
+  EXPECT_EQ((*targets)->Find("sqlite").name(), "sqlite");
+  EXPECT_FALSE(std::filesystem::exists(directory_.Below("bare-lmdb")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.Below("data")));
+}
+
+TEST_F(BenchService, PercentagesShareTheRecordsOfOneService) {
+  const auto targets = TargetSet::Open(SmallOptions("legacy,25%,unified"), progress_);
+
+  ASSERT_TRUE(targets) << targets.error().message;
+  EXPECT_EQ(&(*targets)->Find("legacy").records(), &(*targets)->Find("unified").records());
+  EXPECT_EQ((*targets)->Find("25%").name(), "25%");
+  EXPECT_NE((*targets)->host(), nullptr);
+}
+
 TEST_F(BenchService, ComparisonRunsEveryTargetInEveryRound) {
   const auto report = RunComparison(SmallOptions("legacy,unified,25%,lmdb,sqlite"), progress_);
 
@@ -261,6 +304,14 @@ TEST_F(BenchService, FlipScenarioSeesEveryFlip) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_GT(FigureOf(*report, "flip: the slowest of them"), 0);
   EXPECT_EQ(FigureOf(*report, "failed requests around flips"), 0);
+}
+
+TEST_F(BenchService, RecoveryScenarioReplaysAFullMemtable) {
+  const auto report = RunScenarios({FindScenario("recovery")}, SmallScenario(), progress_);
+
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_GT(FigureOf(*report, "recovery: records to replay"), 0);
+  EXPECT_GT(FigureOf(*report, "recovery: Open() until ready"), 0);
 }
 
 TEST_F(BenchService, ScenariosLeaveTheDirectoryEmpty) {
