@@ -39,12 +39,13 @@ class SessionImpl final : public Session {
   ReadPath reads_;
 };
 
+// Batches that readers may see: the log has a batch a moment before the memtable has it.
 class LogReaderImpl final : public LogBatchReader {
  public:
-  LogReaderImpl(CommitLog::Reader reader, CollectionCatalog& catalog)
-      : reader_(std::move(reader)), catalog_(catalog) {}
+  LogReaderImpl(CommitLog::Reader reader, const Memtable& memtable, CollectionCatalog& catalog)
+      : reader_(std::move(reader)), memtable_(memtable), catalog_(catalog) {}
   Result<std::optional<LogBatch>> Next(std::uint64_t last) override {
-    auto record = reader_.Next(last);
+    auto record = reader_.Next(std::min(last, memtable_.last_sequence()));
     if (!record) return Fail(record.error());
     if (!record->has_value()) return std::optional<LogBatch>{};
     auto effects = DecodeBatch((*record)->payload, catalog_);
@@ -54,6 +55,7 @@ class LogReaderImpl final : public LogBatchReader {
 
  private:
   CommitLog::Reader reader_;
+  const Memtable& memtable_;
   CollectionCatalog& catalog_;
 };
 
@@ -422,8 +424,11 @@ void DbServiceImpl::OnDurable() {
 // --- Routing ---
 
 Status DbServiceImpl::MayApply(const FlagRule& rule) {
+  return MayApply(rule, follower(Role::kUnified).state());
+}
+
+Status DbServiceImpl::MayApply(const FlagRule& rule, FollowerState state) {
   const bool wants_unified = rule.share() > 0 || !rule.allow().empty();
-  const FollowerState state = follower(Role::kUnified).state();
   if (!wants_unified || !rule.enabled()) return {};
   if (state == FollowerState::kInSync || state == FollowerState::kCatchingUp) return {};
   FollowerStatus status = follower(Role::kUnified).GetStatus(log_->last_sequence());
@@ -435,9 +440,10 @@ Status DbServiceImpl::MayApply(const FlagRule& rule) {
 
 Status DbServiceImpl::JudgeFlags() {
   const auto snapshot = flags_.Current();
-  Status may_apply = MayApply(snapshot->unified());
+  const FollowerState state = follower(Role::kUnified).state();
   // A store that was filled and failed for a while is not a refusal: routing comes back with it.
-  if (!may_apply && follower(Role::kUnified).state() == FollowerState::kFailed) may_apply = {};
+  const Status may_apply =
+      state == FollowerState::kFailed ? Status{} : MayApply(snapshot->unified(), state);
   {
     MutexLock lock(routing_mutex_);
     refused_load_.store(may_apply ? 0 : snapshot->load_count);
@@ -509,7 +515,7 @@ Result<std::unique_ptr<ReadView>> DbServiceImpl::NewStoreView(Role role) {
 
 Result<std::unique_ptr<LogBatchReader>> DbServiceImpl::ReadLog(std::uint64_t after) {
   return std::unique_ptr<LogBatchReader>(
-      std::make_unique<LogReaderImpl>(log_->NewReader(after), catalog_));
+      std::make_unique<LogReaderImpl>(log_->NewReader(after), *memtable_, catalog_));
 }
 
 ServiceStatus DbServiceImpl::GetStatus() {

@@ -76,6 +76,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   void StartThreads(std::array<Opened, kRoleCount> stores);
   [[nodiscard]] ReadContext MakeReadContext();
 
+  Status MayApply(const FlagRule& rule, FollowerState unified);
   void KeepHouse();
   void TrimLog();
   void CheckForHangs(std::chrono::milliseconds stall_max);

@@ -431,7 +431,8 @@ Result<std::shared_ptr<Segment>> Follower::ReadSegment() {
   log_reader_at_ = applied;
   while (segment->byte_count() < options_.segment_bytes_max &&
          segment->record_count() < options_.segment_record_count_max) {
-    auto record = log_reader_->Next(UINT64_MAX);
+    // Not past what readers may see: a batch is in the log a moment before it is in the memtable.
+    auto record = log_reader_->Next(memtable_.last_sequence());
     if (!record) {
       log_reader_.reset();
       return Fail(record.error());

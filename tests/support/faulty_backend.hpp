@@ -2,6 +2,7 @@
 // durable at any moment can be had back.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -48,6 +49,10 @@ class FaultyStore {
     MutexLock lock(mutex_);
     hook_ = std::move(hook);
   }
+  // Scans fail after that many records; negative: they don't.
+  void FailScansAfter(int records) { scan_limit_ = records; }
+  [[nodiscard]] int scan_limit() const { return scan_limit_; }
+
   Status RunHook(Call call) {
     Hook hook;
     {
@@ -71,9 +76,43 @@ class FaultyStore {
   }
 
   const std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
+  std::atomic<int> scan_limit_{-1};
   mutable Mutex mutex_;
   ContentPtr durable_ SB_GUARDED_BY(mutex_);
   Hook hook_ SB_GUARDED_BY(mutex_);
+};
+
+class FaultyReadView final : public ReadView {
+ public:
+  FaultyReadView(std::shared_ptr<const FaultyStore> disk, std::unique_ptr<ReadView> inner)
+      : disk_(std::move(disk)), inner_(std::move(inner)) {}
+  Status Begin() override { return inner_->Begin(); }
+  void End() noexcept override { inner_->End(); }
+  [[nodiscard]] bool is_active() const noexcept override { return inner_->is_active(); }
+  Result<std::optional<std::string_view>> Get(const Collection& collection,
+                                              std::string_view key) override {
+    return inner_->Get(collection, key);
+  }
+  Status Scan(const Collection& collection, std::string_view from, const Visitor& visit) override {
+    int left = disk_->scan_limit();
+    bool has_failed = false;
+    const Status scanned =
+        inner_->Scan(collection, from, [&](std::string_view key, std::string_view value) {
+          has_failed = left-- == 0;
+          return !has_failed && visit(key, value);
+        });
+    if (has_failed) return Fail(ErrorCode::kCorruption, "a page is damaged");
+    return scanned;
+  }
+  Result<std::uint64_t> Count(const Collection& collection) override {
+    return inner_->Count(collection);
+  }
+  Result<std::vector<std::string>> CollectionNames() override { return inner_->CollectionNames(); }
+  Result<StoreState> State() override { return inner_->State(); }
+
+ private:
+  const std::shared_ptr<const FaultyStore> disk_;
+  const std::unique_ptr<ReadView> inner_;
 };
 
 class FaultyBackend final : public Backend {
@@ -111,7 +150,11 @@ class FaultyBackend final : public Backend {
   [[nodiscard]] const std::vector<UnservableCollection>& unservable() const override {
     return inner_.unservable();
   }
-  Result<std::unique_ptr<ReadView>> NewReadView() override { return inner_.NewReadView(); }
+  Result<std::unique_ptr<ReadView>> NewReadView() override {
+    auto inner = inner_.NewReadView();
+    if (!inner) return inner;
+    return std::unique_ptr<ReadView>(std::make_unique<FaultyReadView>(disk_, *std::move(inner)));
+  }
   BackendStats Stats() override { return inner_.Stats(); }
 
  private:
