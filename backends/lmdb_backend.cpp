@@ -108,7 +108,17 @@ bool LmdbBackend::IsPanicked() const {
   return error == MDB_PANIC;
 }
 
+// A killed reader's snapshot would keep every later page from being used again.
 Status LmdbBackend::CheckAlone() {
+  SB_RETURN_IF_ERROR(CheckCommitId());
+  int dead_count = 0;
+  const int error = mdb_reader_check(environment_->env(), &dead_count);
+  if (error != MDB_SUCCESS) return FailMdb("check for stale readers", error);
+  if (dead_count > 0) LogInfo("LMDB: cleared {} stale readers", dead_count);
+  return {};
+}
+
+Status LmdbBackend::CheckCommitId() {
   SB_RETURN_IF_ERROR(CheckOpen());
   if (last_commit_id_ != 0 && environment_->LastCommitId() != last_commit_id_) is_foreign_ = true;
   if (is_foreign_) {
@@ -219,7 +229,7 @@ Result<LmdbBackend::Attempt> LmdbBackend::TryApply(std::span<const Effect> effec
 }
 
 Status LmdbBackend::Apply(std::span<const Effect> effects, const StoreState& state) {
-  SB_RETURN_IF_ERROR(CheckAlone());
+  SB_RETURN_IF_ERROR(CheckCommitId());
   SB_RETURN_IF_ERROR(GrowEarly(effects));
   for (int attempt = 0; attempt < kGrowAttemptCountMax; ++attempt) {
     auto applied = TryApply(effects, state);

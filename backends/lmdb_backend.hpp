@@ -42,6 +42,7 @@ class LmdbBackend final : public Backend {
   Status Apply(std::span<const Effect> effects, const StoreState& state) override;
   Status MakeDurable() override;
   Result<StoreState> State() override;
+  // Also clears what killed readers left.
   Status CheckAlone() override;
   // Opens the environment anew, since a foreign process may have made or dropped databases.
   Status AcceptForeign() override;
@@ -60,6 +61,7 @@ class LmdbBackend final : public Backend {
   explicit LmdbBackend(std::shared_ptr<LmdbEnvironment> environment);
 
   Status CheckOpen() const;
+  Status CheckCommitId();
   Status LoadState();
   Status OpenEnvironment();
   Status GrowEarly(std::span<const Effect> effects);

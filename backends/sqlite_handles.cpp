@@ -44,7 +44,7 @@ Result<SqliteHandle> OpenConnection(const std::string& path, int flags) {
   return db;
 }
 
-Status SwitchOn(sqlite3* db, int option, int wanted) {
+Status SetConfig(sqlite3* db, int option, int wanted) {
   int now = -1;
   const int error = sqlite3_db_config(db, option, wanted, &now);
   if (error != SQLITE_OK) return FailSqlite(db, "configure the connection", error);
@@ -54,8 +54,9 @@ Status SwitchOn(sqlite3* db, int option, int wanted) {
 
 // A database file is input that others may have written.
 Status ConfigureConnection(sqlite3* db, const SqliteOptions& options, std::uint32_t cache_kib) {
-  SB_RETURN_IF_ERROR(SwitchOn(db, SQLITE_DBCONFIG_DEFENSIVE, 1));
-  SB_RETURN_IF_ERROR(SwitchOn(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0));
+  SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_DEFENSIVE, 1));
+  SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0));
+  SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db, "PRAGMA wal_autocheckpoint=0"));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db, "PRAGMA temp_store=MEMORY"));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db, "PRAGMA mmap_size=" + std::to_string(options.mmap_bytes)));
@@ -139,7 +140,8 @@ Result<SqliteHandle> OpenSqliteWriter(const SqliteOptions& options) {
   if (!db) return db;
   SB_RETURN_IF_ERROR(SwitchToWal(db->get(), options));
   SB_RETURN_IF_ERROR(ConfigureConnection(db->get(), options, options.writer_cache_kib));
-  // The writer looks at the cells of every page it loads; see OpenSqliteReader for why readers don't.
+  // The writer looks at the cells of every page it loads; see OpenSqliteReader for why readers
+  // don't.
   SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA cell_size_check=ON"));
   // NORMAL: commits do not wait for the disk; MakeDurable does. The commit log keeps what it has
   // not covered.
@@ -158,7 +160,7 @@ Result<SqliteHandle> OpenSqliteWriter(const SqliteOptions& options) {
 Result<SqliteHandle> OpenSqliteReader(const SqliteOptions& options) {
   auto db = OpenConnection(options.path, SQLITE_OPEN_READONLY);
   if (!db) return db;
-  SB_RETURN_IF_ERROR(SwitchOn(db->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1));
+  SB_RETURN_IF_ERROR(SetConfig(db->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1));
   SB_RETURN_IF_ERROR(ConfigureConnection(db->get(), options, options.reader_cache_kib));
   return db;
 }
