@@ -73,7 +73,7 @@ TEST(BenchZipfian, RanksAreAsPopularAsTheLawSays) {
   for (int draw = 0; draw < kDraws; ++draw) ++counts.at(zipfian.Next(random));
 
   // The first two ranks are exact in Gray's method, the rest an approximation.
-  for (const std::size_t rank : {0, 1}) {
+  for (const std::size_t rank : {0U, 1U}) {
     const double expected =
         kDraws * std::pow(static_cast<double>(rank + 1), -kZipfianConstant) / zipfian.zeta();
     EXPECT_NEAR(counts[rank] / expected, 1.0, 0.05) << "rank " << rank;
@@ -95,7 +95,7 @@ TEST(BenchZipfian, GrowingEqualsStartingLarge) {
 }
 
 TEST(BenchZipfian, TinyCountsStayInRange) {
-  for (const std::uint64_t count : {1, 2, 3}) {
+  for (const std::uint64_t count : {1U, 2U, 3U}) {
     const Zipfian zipfian(count);
     Random random(kSeed);
     for (int draw = 0; draw < 1000; ++draw) ASSERT_LT(zipfian.Next(random), count);
