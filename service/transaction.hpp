@@ -55,10 +55,6 @@ class WriteOp {
   virtual void Done(const Status& outcome) = 0;
   // Bytes this write keeps in memory while it waits, for the queue's limit.
   [[nodiscard]] virtual std::size_t QueuedBytes() const = 0;
-
- private:
-  friend class WritePipeline;
-  WriteOp* next_in_queue_ = nullptr;
 };
 
 }  // namespace switchback
