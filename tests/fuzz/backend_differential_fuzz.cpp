@@ -1,5 +1,6 @@
 // Bytes become batches, restarts and snapshots; LMDB, SQLite and the in-memory model must end with
-// the same answers to the same questions. Differences abort.
+// the same answers to the same questions. Differences abort. Run with TMPDIR on a tmpfs: the engines
+// sync at every batch.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
