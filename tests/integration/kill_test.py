@@ -6,26 +6,14 @@ About a hundred kills; SWITCHBACK_SOAK=1 makes it thousands. SWITCHBACK_TEST_SEE
 import random
 import time
 
-import lmdb
-
 import harness
+import stores
 import workload
 
 WORLDS = 60 if harness.SOAK else 4
 KILLS_PER_WORLD = 50 if harness.SOAK else 26
 WRITERS = 4
 COLD_RECORDS = 60_000
-
-
-def make_cold_environment(path, count):
-    """An environment that some program wrote: what the backfill has to carry over."""
-    path.mkdir(parents=True)
-    environment = lmdb.open(str(path), map_size=1 << 28, max_dbs=8)
-    database = environment.open_db(b"cold")
-    with environment.begin(write=True, db=database) as transaction:
-        for i in range(count):
-            transaction.put(b"cold:%08d" % i, workload.cold_value(i))
-    environment.close()
 
 
 class World:
@@ -36,14 +24,10 @@ class World:
         self.random = random.Random(f"{seed}/{index}")
         directory = test.directory / f"world-{index}"
         legacy = directory / "old"
-        make_cold_environment(legacy, COLD_RECORDS)
+        workload.make_cold_environment(legacy, COLD_RECORDS)
         self.server = test.server(directory=directory, legacy=legacy, config=self.random_limits(),
                                   arguments=self.random.choice(([], [], ["--ack", "stores"])))
-        share = COLD_RECORDS // WRITERS
-        self.writers = [
-            workload.Writer(f"w{i}", self.random.random(),
-                            range(i * share, (i + 1) * share))
-            for i in range(WRITERS)]
+        self.writers = workload.make_writers(WRITERS, self.random.random(), COLD_RECORDS)
         self.kills = self.kills_in_recovery = self.kills_in_fill = self.checks_on_unified = 0
 
     def random_limits(self):
@@ -97,15 +81,8 @@ class World:
         self.test.assertEqual(workload.check_routed(self.server, self.writers, 100)[:5], [])
         self.test.assertEqual(self.server.stop(), 0)
         content = self.test.assert_equal_stores(self.server)
-        expected = {("cold", b"cold:%08d" % i): workload.cold_value(i)
-                    for i in range(COLD_RECORDS)}
-        for writer in self.writers:
-            expected.update(writer.state)
-        found = {(name, key): value for name, records in content.items()
-                 for key, value in records.items()}
-        expected = {key: value for key, value in expected.items() if value is not None}
-        self.test.assertEqual(len(found), len(expected))
-        self.test.assertTrue(found == expected, "the stores hold what was acknowledged")
+        expected = workload.expected_content(self.writers, COLD_RECORDS)
+        self.test.assertEqual(stores.difference(content, expected), "")
 
 
 class Kill(harness.ServerTest):

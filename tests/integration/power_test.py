@@ -9,11 +9,14 @@ import random
 import struct
 
 import harness
+import stores
 import workload
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
-CUTS = 300 if harness.SOAK else 12
+WORLDS = 60 if harness.SOAK else 3
+CUTS_PER_WORLD = 4
+COLD_RECORDS = 20_000
 MEGABYTES = 512
 
 
@@ -51,37 +54,64 @@ class PowerCut(harness.ServerTest):
             return self.not_run(reason)
         seed = harness.seed_of_test()
         generator = random.Random(seed)
+        acknowledged = in_fill = 0
+        for index in range(WORLDS):
+            with self.subTest(world=index, seed=seed):
+                writers, cuts_in_fill = self.run_world(index, generator)
+                acknowledged += sum(writer.acknowledged for writer in writers)
+                in_fill += cuts_in_fill
+        harness.report(f"power cuts: {WORLDS * CUTS_PER_WORLD}, {in_fill} of them during a fill, "
+                       f"{acknowledged} writes acknowledged")
+        self.assertGreater(acknowledged, 100)
+
+    def run_world(self, index, generator):
+        legacy = self.disk / f"old-{index}"
+        workload.make_cold_environment(legacy, COLD_RECORDS)
         # The test's own files are not on the disk that loses power.
-        server = self.server(data=self.disk / "data", config={
-            "log_file_bytes": 1 << 20, "memtable_record_count_max": 2048,
-            "memtable_bytes_max": 4 << 20})
-        writers = [workload.Writer(f"w{i}", f"{seed}/{i}") for i in range(4)]
+        server = self.server(f"server-{index}", data=self.disk / f"data-{index}", legacy=legacy,
+                             config={"log_file_bytes": 1 << 20, "memtable_record_count_max": 2048,
+                                     "memtable_bytes_max": 4 << 20})
+        writers = workload.make_writers(4, generator.random(), COLD_RECORDS)
         server.start()
-        for _ in range(CUTS):
-            for writer in writers:
-                writer.start(workload.client_maker(server))
-            flipper = workload.Flipper(server, generator.random())
-            flipper.start()
-            workload.run_for(generator.random() * 0.6)
-            self.cut()
-            # Answers that were on their way while the power went count: they were acknowledged.
-            server.kill()
-            flipper.end()
-            for writer in writers:
-                writer.stop()
-                writer.refused.clear()  # a dead disk refuses writes, rightly
-            self.assertEqual(self.unmount().returncode, 0)
-            self.assertEqual(self.mount().returncode, 0)
-            server.start()
-            self.assertEqual(workload.settle(server, writers)[:5], [], f"seed {seed}")
-            harness.wait_until("both stores are in sync", lambda: all(
-                server.follower(role)["state"] == "in-sync" for role in ("legacy", "unified")), 60)
-            for percentage in (100, 0):
-                self.assertEqual(workload.check_routed(server, writers, percentage)[:5], [],
-                                 f"seed {seed}")
-        harness.report(f"power cuts: {CUTS}, {sum(w.acknowledged for w in writers)} writes acknowledged")
+        cuts_in_fill = 0
+        for _ in range(CUTS_PER_WORLD):
+            cuts_in_fill += self.cut_once(server, writers, generator)
+        server.migrate()
+        self.assertEqual(workload.check_routed(server, writers, 100)[:5], [])
         self.assertEqual(server.stop(), 0)
-        self.assert_equal_stores(server)
+        content = self.assert_equal_stores(server)
+        expected = workload.expected_content(writers, COLD_RECORDS)
+        self.assertEqual(stores.difference(content, expected), "")
+        return writers, cuts_in_fill
+
+    def cut_once(self, server, writers, generator):
+        """Whether the power went during a fill."""
+        for writer in writers:
+            writer.start(workload.client_maker(server))
+        flipper = workload.Flipper(server, generator.random())
+        flipper.start()
+        if not server.migration()["can_flip"]:
+            server.http("POST", "/v1/migration/start", {})
+        workload.run_for(generator.random() ** 2 * 0.6)
+        was_filling = server.migration()["state"] == "running"
+        # A shutdown is not quite a power cut: a sync that is under way then succeeds although the
+        # extents it wrote to for the first time are never journalled (seen, ext4 of Linux 6.18).
+        for writer in writers:
+            writer.is_too_late = True
+        self.cut()
+        server.kill()
+        flipper.end()
+        for writer in writers:
+            writer.stop()
+            writer.refused.clear()  # a dead disk refuses writes, rightly
+        self.assertEqual(self.unmount().returncode, 0)
+        self.assertEqual(self.mount().returncode, 0)
+        server.start()
+        self.assertEqual(workload.settle(server, writers)[:5], [])
+        self.assertEqual(workload.check_routed(server, writers, 0)[:5], [])
+        if server.migration()["can_flip"]:
+            self.assertEqual(workload.check_routed(server, writers, 100)[:5], [])
+        return was_filling
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 
+import lmdb
 import redis
 
 KEYS_PER_WRITER = 60
@@ -13,6 +14,36 @@ CHUNK = 500
 
 def cold_value(number):
     return b"value %d " % number + b"c" * 60
+
+
+def make_cold_environment(path, count):
+    """An LMDB environment that some program wrote: what a backfill has to carry over."""
+    path.mkdir(parents=True)
+    environment = lmdb.open(str(path), map_size=1 << 28, max_dbs=8)
+    database = environment.open_db(b"cold")
+    with environment.begin(write=True, db=database) as transaction:
+        for number in range(count):
+            transaction.put(b"cold:%08d" % number, cold_value(number))
+    environment.close()
+
+
+def make_writers(count, seed, cold_records):
+    share = cold_records // count
+    return [Writer(f"w{i}", f"{seed}/{i}", range(i * share, (i + 1) * share)) for i in range(count)]
+
+
+def expected_content(writers, cold_records):
+    """{collection: {key: value}} as far as was acknowledged."""
+    expected = {"cold": {b"cold:%08d" % number: cold_value(number)
+                         for number in range(cold_records)}}
+    for writer in writers:
+        for (collection, key), value in writer.state.items():
+            records = expected.setdefault(collection, {})
+            if value is None:
+                records.pop(key, None)
+            else:
+                records[key] = value
+    return {name: records for name, records in expected.items() if records}
 
 
 class Writer:
@@ -36,9 +67,10 @@ class Writer:
         self.cold = cold  # numbers of records of a large collection that is there from the start
         self.thread = None
         self.is_stopping = False
+        self.is_too_late = False  # answers from now on count for nothing
 
     def start(self, make_client):
-        self.is_stopping = False
+        self.is_stopping = self.is_too_late = False
         self.thread = threading.Thread(target=self.run, args=(make_client,), daemon=True)
         self.thread.start()
 
@@ -73,14 +105,20 @@ class Writer:
             self.send(clients[collection], batch)
         except redis.ResponseError as error:
             self.refused.append(str(error))
-            for key, value in batch.items():
-                self.maybe.setdefault(key, set()).add(value)
+            self.add_to_maybe(batch)
         else:
+            if self.is_too_late:
+                self.add_to_maybe(batch)
+                return
             self.state.update(batch)
             self.acknowledged += 1
             for key in batch:
                 self.maybe.pop(key, None)
         self.doubt = {}
+
+    def add_to_maybe(self, batch):
+        for key, value in batch.items():
+            self.maybe.setdefault(key, set()).add(value)
 
     def choose(self):
         """One to four records of one collection, written as one transaction."""
