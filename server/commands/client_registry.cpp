@@ -54,12 +54,12 @@ std::string ClientInfo::Describe(SteadyTime now) const {
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
       "multi={} watch={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 "
-      "tot-mem=0 events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} "
-      "collection={}",
+      "tot-mem=0 events=r cmd={} user=default redir=-1 lib-name={} lib-ver={} collection={} "
+      "resp={}",
       id_, address_, local_address_, descriptor_, name_, Seconds(now - connected_at_),
       Seconds(now - last_active()), queued_count >= 0 ? "x" : "N", collection_number_, queued_count,
-      watched_count_.load(kRelaxed), command == nullptr ? "NULL" : command->name,
-      resp_.load(kRelaxed), library_name_, library_version_, collection_);
+      watched_count_.load(kRelaxed), command == nullptr ? "NULL" : command->name, library_name_,
+      library_version_, collection_, resp_.load(kRelaxed));
 }
 
 void ClientRegistry::Add(std::shared_ptr<ClientInfo> client) {

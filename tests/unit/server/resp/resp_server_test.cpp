@@ -403,11 +403,13 @@ TEST_F(RespServerTest, CountsBytes) {
   Start();
   RespSocket client = Connect();
   ASSERT_EQ(client.Ask("PING"), "+PONG\r\n");
+  // The thread counts what it has written after writing it: the next answer is behind that.
+  ASSERT_EQ(client.Ask("PING"), "+PONG\r\n");
 
   const RespServerStats stats = server_->Stats();
 
-  EXPECT_EQ(stats.bytes_in, 6u);
-  EXPECT_EQ(stats.bytes_out, 7u);
+  EXPECT_EQ(stats.bytes_in, 12u);
+  EXPECT_GE(stats.bytes_out, 7u);
   EXPECT_EQ(stats.connections, 1u);
   EXPECT_EQ(stats.connections_total, 1u);
 }
