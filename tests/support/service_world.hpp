@@ -92,6 +92,10 @@ class ServiceWorld {
     };
     auto legacy_image = image(*legacy);
     auto unified_image = image(*unified);
+    for (const auto& disk : {legacy, unified}) {  // what becomes of the old process is all the same
+      disk->SetHook(nullptr);
+      disk->store()->ReleaseApplies();
+    }
     session_.reset();
     service.reset();
     std::filesystem::remove_all(options.data_dir);
