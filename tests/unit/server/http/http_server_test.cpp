@@ -300,6 +300,7 @@ TEST_F(HttpServerTest, TheClientGivesUpInTime) {
   const auto answer = Client().Send("GET", "/", "", std::chrono::milliseconds(50));
 
   release.count_down();
+  server_->Stop(std::chrono::milliseconds(1000));  // before the latch goes: a worker may be late
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
 }
