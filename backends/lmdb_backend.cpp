@@ -139,12 +139,11 @@ std::uint64_t LmdbBackend::EstimateBytes(std::span<const Effect> effects) const 
 
 // Well before the map is full, and at most a moment of waiting: when readers are in the way there
 // is still room to try later.
-Status LmdbBackend::GrowEarly(std::span<const Effect> effects) {
+Status LmdbBackend::GrowEarly() {
   const std::uint64_t used = environment_->used_bytes();
   const std::uint64_t map = environment_->map_bytes();
-  const std::uint64_t needed = EstimateBytes(effects);
-  if (used + std::max(needed, map / 8) <= map || used < grow_early_at_bytes_) return {};
-  auto grown = environment_->GrowMap(needed, kGateCloseWaitShort);
+  if (used + std::max(batch_bytes_, map / 8) <= map || used < grow_early_at_bytes_) return {};
+  auto grown = environment_->GrowMap(batch_bytes_, kGateCloseWaitShort);
   if (!grown && grown.error().code == ErrorCode::kBusy) {
     grow_early_at_bytes_ = used + map / 64;
     return {};
@@ -185,6 +184,22 @@ Status LmdbBackend::WriteState(MDB_txn* txn, const StoreState& state, bool& is_m
   return {};
 }
 
+// LMDB writes data pages, syncs them and then writes the meta page, and panics when that fails. So
+// without a panic nothing happened; all the same only a full disk is worth going on with.
+Error LmdbBackend::AfterFailedCommit(int error) {
+  // What failed may have been a sync, and an earlier meta page have been waiting for it.
+  is_sync_suspect_ = true;
+  const bool is_full = IsDiskFull(error) && !IsPanicked();
+  if (is_full) return Error{ErrorCode::kNoSpace, "commit: the disk is full"};
+  return Break(FailMdb("commit", error).value().message).error();
+}
+
+// LMDB calls a write that was cut short an I/O error, and a disk that fills up cuts writes short.
+bool LmdbBackend::IsDiskFull(int error) const {
+  if (error == ENOSPC || error == EDQUOT) return true;
+  return error == EIO && environment_->IsDiskShortOf(batch_bytes_);
+}
+
 Result<LmdbBackend::Attempt> LmdbBackend::Commit(MdbTxnHandle txn, std::uint64_t commit_id) {
   if (auto failed = Failpoint("lmdb.commit"); !failed) {
     if (failed.error().code == ErrorCode::kNoSpace) return Fail(failed.error());
@@ -196,10 +211,7 @@ Result<LmdbBackend::Attempt> LmdbBackend::Commit(MdbTxnHandle txn, std::uint64_t
   if (error == MDB_SUCCESS && is_publishing) environment_->collections().PublishMade();
   if (is_publishing) environment_->EndPublication();
   if (error == MDB_MAP_FULL) return Attempt::kMapFull;
-  // The data pages found no room and the meta page is as before: certainly nothing happened. Any
-  // other error may have come after the point of no return.
-  if ((error == ENOSPC || error == EDQUOT) && !IsPanicked()) return FailMdb("commit", error);
-  if (error != MDB_SUCCESS) return Fail(Break(FailMdb("commit", error).value().message).error());
+  if (error != MDB_SUCCESS) return Fail(AfterFailedCommit(error));
   last_commit_id_ = commit_id;
   if (auto failed = Failpoint("lmdb.committed"); !failed) {
     return Fail(Break(failed.error().message).error());
@@ -223,6 +235,10 @@ Result<LmdbBackend::Attempt> LmdbBackend::TryApply(std::span<const Effect> effec
   if (!written) {
     txn->reset();
     if (is_map_full) return Attempt::kMapFull;
+    // A large batch is written in part before its commit.
+    if (written.error().code == ErrorCode::kIo && environment_->IsDiskShortOf(batch_bytes_)) {
+      return Fail(ErrorCode::kNoSpace, "put: the disk is full");
+    }
     return Fail(written.error());
   }
   return Commit(*std::move(txn), commit_id);
@@ -230,13 +246,14 @@ Result<LmdbBackend::Attempt> LmdbBackend::TryApply(std::span<const Effect> effec
 
 Status LmdbBackend::Apply(std::span<const Effect> effects, const StoreState& state) {
   SB_RETURN_IF_ERROR(CheckCommitId());
-  SB_RETURN_IF_ERROR(GrowEarly(effects));
+  batch_bytes_ = EstimateBytes(effects);
+  SB_RETURN_IF_ERROR(GrowEarly());
   for (int attempt = 0; attempt < kGrowAttemptCountMax; ++attempt) {
     auto applied = TryApply(effects, state);
     environment_->collections().ForgetMade();
     if (!applied) return Fail(applied.error());
     if (*applied == Attempt::kDone) return {};
-    SB_RETURN_IF_ERROR(environment_->GrowMap(EstimateBytes(effects), kGateCloseWaitMax));
+    SB_RETURN_IF_ERROR(environment_->GrowMap(batch_bytes_, kGateCloseWaitMax));
     RememberStats();
   }
   return Fail(ErrorCode::kNoSpace, "LMDB: the map is full however large");

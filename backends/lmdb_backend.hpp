@@ -64,12 +64,14 @@ class LmdbBackend final : public Backend {
   Status CheckCommitId();
   Status LoadState();
   Status OpenEnvironment();
-  Status GrowEarly(std::span<const Effect> effects);
+  Status GrowEarly();
   [[nodiscard]] std::uint64_t EstimateBytes(std::span<const Effect> effects) const;
   Result<MdbTxnHandle> BeginWrite();
   Result<Attempt> TryApply(std::span<const Effect> effects, const StoreState& state);
   Status WriteState(MDB_txn* txn, const StoreState& state, bool& is_map_full);
   Result<Attempt> Commit(MdbTxnHandle txn, std::uint64_t commit_id);
+  Error AfterFailedCommit(int error);
+  [[nodiscard]] bool IsDiskFull(int error) const;
   Status Break(std::string message);
   [[nodiscard]] bool IsPanicked() const;
   void RememberStats();
@@ -77,8 +79,9 @@ class LmdbBackend final : public Backend {
   const std::shared_ptr<LmdbEnvironment> environment_;
   std::uint64_t last_commit_id_ = 0;  // of ours; 0: never attached, so nobody's commit is foreign
   bool is_foreign_ = false;
-  bool is_broken_ = false;        // an outcome is unknown: nothing but Reopen
-  bool is_sync_suspect_ = false;  // a sync failed: a commit must come before the next one counts
+  bool is_broken_ = false;         // an outcome is unknown: nothing but Reopen
+  bool is_sync_suspect_ = false;   // a sync failed: a commit must come before the next one counts
+  std::uint64_t batch_bytes_ = 0;  // what the batch at hand may need
   std::uint64_t grow_early_at_bytes_ = 0;
   std::atomic<std::uint64_t> map_bytes_{0};  // for Stats, which comes from any thread
 };

@@ -1,6 +1,7 @@
 #include "backends/lmdb_environment.hpp"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -175,6 +176,12 @@ std::uint64_t LmdbEnvironment::FileBytes() const {
   struct stat info {};
   if (::stat(DataPath().c_str(), &info) != 0) return 0;
   return static_cast<std::uint64_t>(info.st_size);
+}
+
+bool LmdbEnvironment::IsDiskShortOf(std::uint64_t bytes) const {
+  struct statvfs info {};
+  if (::statvfs(DataPath().c_str(), &info) != 0) return false;
+  return std::uint64_t{info.f_bavail} * info.f_frsize < bytes;
 }
 
 Status LmdbEnvironment::SetMapBytes(std::uint64_t bytes) {

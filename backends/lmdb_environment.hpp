@@ -67,6 +67,9 @@ class LmdbEnvironment {
   // Bytes of the data file on disk, 0 when it cannot be seen. Any thread.
   [[nodiscard]] std::uint64_t FileBytes() const;
 
+  // Whether the file system has less than `bytes` left for us. False when that cannot be told.
+  [[nodiscard]] bool IsDiskShortOf(std::uint64_t bytes) const;
+
   // Grows the map so that `bytes_more` fit behind the last used page, and at least to twice its
   // size. Parks readers for up to `wait_max`. Errors: kBusy (they did not leave), kNoSpace (no
   // address space; the map is as before).
