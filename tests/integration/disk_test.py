@@ -27,11 +27,10 @@ class FullDisk(harness.ServerTest):
 
     @staticmethod
     def fill(path):
-        with open(path, "wb") as file:
+        with open(path, "wb", buffering=0) as file:  # nothing left to flush when it is closed
             try:
-                while True:
-                    file.write(b"x" * 65536)
-                    file.flush()
+                while file.write(b"x" * 65536):
+                    pass
             except OSError:
                 pass
 
