@@ -51,6 +51,18 @@ class Alone(harness.ServerTest):
         server.redis().set("k2", "after")
         self.assertEqual(server.redis().get("k2"), b"after", "writes go on")
 
+        # The operator accepts it: it is the truth now, and unified needs a new fill.
+        status, answer = server.http("POST", "/v1/legacy/accept", {})
+        self.assertEqual(status, 200, answer)
+        harness.wait_until("legacy serves again",
+                           lambda: server.follower("legacy")["state"] == "in-sync", 15)
+        self.assertEqual(server.redis().mget("k1", "k2"), [b"foreign", b"after"])
+        server.migrate()
+        server.route(100)
+        self.assertEqual(server.redis().mget("k1", "k2"), [b"foreign", b"after"])
+        self.assertEqual(server.stop(), 0)
+        self.assert_equal_stores(server)
+
     def test_a_foreign_commit_to_sqlite_takes_unified_out_of_service(self):
         server = self.start_with_records()
         server.route(100)
