@@ -106,13 +106,16 @@ class Backend {
   // opened from now on, and survive kill -9; they survive power loss after the next MakeDurable.
   // Collections come into being with their first put. Effects are limited in size by the caller
   // (limits.hpp). Grows an LMDB map before it is full. Errors: kNoSpace (nothing applied, go on
-  // once there is space), kForeignWrite (another process has committed; nothing applied),
+  // once there is space), kBusy (nothing applied, try again soon: readers keep an LMDB map from
+  // growing, or another process writes), kForeignWrite (another process has committed; nothing
+  // applied), kInvalidArgument / kRefused / kTooLarge (no store can hold this; nothing applied),
   // kUnknownOutcome / kIo / kCorruption: call Reopen, then ask State: never apply again blindly
   // (I5).
   virtual Status Apply(std::span<const Effect> effects, const StoreState& state) = 0;
 
-  // After success everything applied so far survives power loss. LMDB: mdb_env_sync; SQLite:
-  // checkpoint with sync. May take long: it is where the device is busy. Error: as Apply.
+  // After success everything applied so far survives power loss. LMDB: mdb_env_sync; SQLite: sync
+  // of the WAL, and a checkpoint when one is due. May take long: it is where the device is busy.
+  // Error: as Apply.
   virtual Status MakeDurable() = 0;
 
   // The state in the newest committed transaction.
@@ -120,7 +123,9 @@ class Backend {
 
   // kForeignWrite when a process other than this one has committed since this backend last did
   // (LMDB transaction id, SQLite data_version), or did so while the store was closed, as far as the
-  // engine lets us know. Cheap: call it about once a second.
+  // engine lets us know. Call it about once a second: it is cheap but for the first call after
+  // writes have paused, when SQLite runs a checkpoint (errors then as MakeDurable), and it clears
+  // what killed readers left in LMDB.
   virtual Status CheckAlone() = 0;
   // The operator has decided to live with a foreign commit: from now on the store counts as ours
   // again.
