@@ -95,14 +95,18 @@ TEST_F(FollowerTest, ReadsGoToTheOtherStoreWhileOneIsOut) {
   ASSERT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kFailed));
 
   EXPECT_EQ(world_.Get("c", "k3"), "new");
+  const auto becomes_effective = [&](double percentage) {
+    return test::Eventually(
+        [&] { return world_.service->GetStatus().routing.effective_percentage == percentage; });
+  };
+  ASSERT_TRUE(becomes_effective(0));
   const RoutingStatus routing = world_.service->GetStatus().routing;
-  EXPECT_EQ(routing.effective_percentage, 0);
   EXPECT_NE(routing.reason.find("unified is failed"), std::string::npos) << routing.reason;
   EXPECT_TRUE(IsOk(world_.Flip(100))) << "a store that failed for a while is no refusal";
 
   Repair(*world_.unified);
   ASSERT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
-  EXPECT_EQ(world_.service->GetStatus().routing.effective_percentage, 100);
+  EXPECT_TRUE(becomes_effective(100));
   EXPECT_EQ(world_.Get("c", "k3"), "new");
   ExpectEqualStores();
 }
