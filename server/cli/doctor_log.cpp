@@ -84,10 +84,12 @@ void ExamineLog(DoctorFacts& facts, std::vector<Finding>& findings) {
       return AddProblem(findings, fmt::format("{}: batch {} is damaged", paths[i], next));
   }
   facts.log_last = next - 1;
-  findings.push_back({Severity::kOk, "log",
-                      fmt::format("batches {} to {} in {} files, all readable", facts.log_first,
-                                  facts.log_last, paths.size()),
-                      ""});
+  const std::string batches =
+      next == facts.log_first
+          ? fmt::format("no batches after {}", facts.log_last)
+          : fmt::format("batches {} to {}, all readable", facts.log_first, facts.log_last);
+  findings.push_back(
+      {Severity::kOk, "log", fmt::format("{}, in {} files", batches, paths.size()), ""});
 }
 
 }  // namespace switchback
