@@ -17,6 +17,8 @@
 namespace switchback {
 namespace {
 
+constexpr std::uint32_t kDurableCheckpointPages = 256;
+
 std::uint64_t SizeOfFile(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
@@ -337,7 +339,9 @@ Status SqliteBackend::MakeDurable() {
     is_wal_suspect_ = true;
     return Break(synced.error().message);
   }
-  return CheckpointIfDue();
+  // Reads of pages that are in the WAL cannot use the map and cost twice as much: whoever has asked
+  // for durability has time to move them, unless they are only a few (--ack stores asks each time).
+  return wal_pages_ >= moved_pages_ + kDurableCheckpointPages ? RunCheckpoint() : CheckpointIfDue();
 }
 
 Result<StoreState> SqliteBackend::State() {
