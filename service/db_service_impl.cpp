@@ -14,6 +14,7 @@ constexpr std::chrono::milliseconds kCloseDrainMax{30000};
 constexpr std::chrono::milliseconds kHangMax{
     10000};  // one transaction or sync that takes longer is a hung store
 constexpr std::chrono::milliseconds kForgetMax{10000};
+constexpr std::chrono::milliseconds kCloseFailedMax{2000};  // for a failed store to come back
 
 // Reads of one thread over the shared read path.
 class SessionImpl final : public Session {
@@ -318,13 +319,15 @@ Status DbServiceImpl::Drain(std::chrono::milliseconds wait_max) {
   const std::uint64_t target = log_->last_sequence();
   using WaitClock = std::chrono::steady_clock;  // condition variables know no other
   const SteadyTime deadline = WaitClock::now() + wait_max;
+  const SteadyTime failed_deadline = WaitClock::now() + kCloseFailedMax;
   for (const Role role : kRoles) follower(role).Hurry(target);
   for (const Role role : kRoles) {
     Follower& store = follower(role);
     while (store.state() != FollowerState::kDetached && store.durable_sequence() < target) {
       const FollowerState state = store.state();
-      const bool is_hopeless =
-          state == FollowerState::kFailed || state == FollowerState::kBackfilling;
+      const bool is_hopeless = state == FollowerState::kBackfilling ||
+                               (state == FollowerState::kFailed &&
+                                (store.IsForeign() || WaitClock::now() >= failed_deadline));
       MutexLock lock(house_mutex_);
       const bool is_late =
           !house_wake_.WaitUntil(house_mutex_,

@@ -1,0 +1,90 @@
+#include "service/data_directory.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/support/expect_ok.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace switchback {
+namespace {
+
+using test::FailsWith;
+using test::IsOk;
+using test::Must;
+
+class DataDirectoryTest : public ::testing::Test {
+ protected:
+  test::TempDir dir_;
+  const std::string path_ = dir_.File("data");
+};
+
+TEST_F(DataDirectoryTest, IsMadeWithItsFirstGeneration) {
+  const DataDirectory directory = Must(DataDirectory::Open(path_));
+
+  EXPECT_EQ(directory.generation(), "gen-1");
+  EXPECT_EQ(directory.log_path(), path_ + "/gen-1/log");
+  EXPECT_EQ(test::ReadBytes(path_ + "/CURRENT"), "gen-1\n");
+  EXPECT_EQ(test::ReadBytes(path_ + "/LOCK"), std::to_string(::getpid()) + "\n");
+}
+
+TEST_F(DataDirectoryTest, HasOneOwnerAtATime) {
+  {
+    const DataDirectory first = Must(DataDirectory::Open(path_));
+    const auto second = DataDirectory::Open(path_);
+    ASSERT_TRUE(FailsWith(second, ErrorCode::kConflict));
+    EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
+  }
+  EXPECT_TRUE(IsOk(DataDirectory::Open(path_)));
+}
+
+TEST_F(DataDirectoryTest, FollowsCurrentAndRefusesNonsense) {
+  (void)Must(DataDirectory::Open(path_));
+  test::WriteBytes(path_ + "/CURRENT", "gen-7\n");
+  EXPECT_EQ(Must(DataDirectory::Open(path_)).generation(), "gen-7");
+  for (const char* bad : {"", "\n", "x", "gen-1/../..", "../gen-1"}) {
+    test::WriteBytes(path_ + "/CURRENT", bad);
+    EXPECT_TRUE(FailsWith(DataDirectory::Open(path_), ErrorCode::kCorruption)) << bad;
+  }
+}
+
+TEST_F(DataDirectoryTest, NoPathIsAnError) {
+  EXPECT_TRUE(FailsWith(DataDirectory::Open(""), ErrorCode::kInvalidArgument));
+}
+
+TEST_F(DataDirectoryTest, StoresAreInsideUnlessAskedOtherwise) {
+  const DataDirectory directory = Must(DataDirectory::Open(path_));
+  const StorePaths inside = Must(directory.ResolveStores({}));
+  EXPECT_EQ(inside.legacy, path_ + "/gen-1/legacy");
+  EXPECT_EQ(inside.unified, path_ + "/gen-1/unified.sqlite");
+  const StorePaths asked = Must(directory.ResolveStores({dir_.File("env"), ""}));
+  EXPECT_EQ(asked.legacy, dir_.File("env"));
+  EXPECT_EQ(asked.unified, inside.unified);
+}
+
+TEST_F(DataDirectoryTest, StoresAreRememberedAndOthersRefused) {
+  {
+    DataDirectory directory = Must(DataDirectory::Open(path_));
+    const StorePaths paths{dir_.File("env"), dir_.File("u.sqlite")};
+    Must(directory.RememberStores(paths));
+    Must(directory.RememberStores({"other", "paths"}));  // changes nothing
+  }
+  const DataDirectory directory = Must(DataDirectory::Open(path_));
+  EXPECT_EQ(Must(directory.ResolveStores({})).legacy, dir_.File("env"));
+  EXPECT_EQ(Must(directory.ResolveStores({dir_.File("env"), ""})).unified, dir_.File("u.sqlite"));
+  EXPECT_TRUE(FailsWith(directory.ResolveStores({dir_.File("env2"), ""}), ErrorCode::kRefused));
+  EXPECT_TRUE(FailsWith(directory.ResolveStores({"", dir_.File("x")}), ErrorCode::kRefused));
+  test::WriteBytes(path_ + "/gen-1/stores.json", "{\"legacy\": 7}");
+  EXPECT_TRUE(FailsWith(directory.ResolveStores({}), ErrorCode::kCorruption));
+}
+
+TEST_F(DataDirectoryTest, ADetachedDirectoryIsSpent) {
+  {
+    DataDirectory directory = Must(DataDirectory::Open(path_));
+    Must(directory.MarkDetached());
+  }
+  EXPECT_TRUE(FailsWith(DataDirectory::Open(path_), ErrorCode::kRefused));
+}
+
+}  // namespace
+}  // namespace switchback
