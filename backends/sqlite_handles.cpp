@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "backends/write_pacer.hpp"
 #include "common/check.hpp"
 #include "common/log.hpp"
 
@@ -30,6 +31,7 @@ ErrorCode CodeOf(int sqlite_error) {
 void ConfigureLibrary() {
   static std::once_flag once;
   std::call_once(once, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
+  InstallWritePacerInSqlite();
 }
 
 Result<SqliteHandle> OpenConnection(const std::string& path, int flags) {

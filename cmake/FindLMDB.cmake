@@ -1,8 +1,9 @@
-# LMDB::LMDB, from pkg-config's lmdb.
+# LMDB::LMDB, from pkg-config's lmdb; LMDB_STATIC_LIBRARY where there is one.
 find_package(PkgConfig QUIET)
 pkg_check_modules(PC_LMDB QUIET lmdb)
 find_path(LMDB_INCLUDE_DIR lmdb.h HINTS ${PC_LMDB_INCLUDE_DIRS})
 find_library(LMDB_LIBRARY lmdb HINTS ${PC_LMDB_LIBRARY_DIRS})
+find_library(LMDB_STATIC_LIBRARY liblmdb.a HINTS ${PC_LMDB_LIBRARY_DIRS})
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LMDB REQUIRED_VARS LMDB_LIBRARY LMDB_INCLUDE_DIR)
 if(LMDB_FOUND AND NOT TARGET LMDB::LMDB)

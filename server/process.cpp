@@ -50,6 +50,11 @@ StopSignal::~StopSignal() {
   }
   pthread_kill(thread_.native_handle(), kEndSignal);
   thread_.join();
+  // What came for this object and was not taken must not stop the next one.
+  const sigset_t signals = StopSignals();
+  const timespec no_wait{};
+  while (sigtimedwait(&signals, nullptr, &no_wait) > 0) {
+  }
 }
 
 void StopSignal::Run() {

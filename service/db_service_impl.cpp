@@ -5,6 +5,7 @@
 #include "common/check.hpp"
 #include "common/log.hpp"
 #include "service/follower_state.hpp"
+#include "service/recovery.hpp"
 
 namespace switchback {
 namespace {
@@ -201,9 +202,6 @@ DbServiceImpl::Begin DbServiceImpl::WhereToBegin(Role role, const StoreState& co
   return {FollowerState::kCatchingUp, "starting"};
 }
 
-// What the stores lack goes into memory, so that the service can answer at once (I3). A store too
-// far behind for the memtable's budget catches up from the log instead; the one that is furthest is
-// always covered.
 Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores) {
   std::vector<std::uint64_t> positions;
   for (const Role role : kRoles) {
@@ -211,7 +209,6 @@ Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores)
     if (WhereToBegin(role, committed).state == FollowerState::kCatchingUp)
       positions.push_back(committed.applied_sequence);
   }
-  std::sort(positions.begin(), positions.end());
   // Several segments to a budget, so that there is always one to apply while another fills up.
   constexpr std::size_t kSegmentsMin = 4;
   const MemtableOptions options{
@@ -220,27 +217,10 @@ Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores)
       std::clamp<std::size_t>(options_.memtable_record_count_max / kSegmentsMin, 1,
                               kSegmentRecordCountMax),
       options_.clock};
-  const std::uint64_t last = log_->last_sequence();
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const bool is_furthest = i + 1 == positions.size();
-    memtable_ = std::make_unique<Memtable>(options, positions[i]);
-    CommitLog::Reader reader = log_->NewReader(positions[i]);
-    while (memtable_->last_sequence() < last && (is_furthest || !memtable_->IsFull())) {
-      auto record = reader.Next(last);
-      if (!record && !is_furthest) break;  // only the store that is behind needs it
-      if (!record) return Fail(WithContext(record.error(), "recovery"));
-      SB_CHECK(record->has_value(), "the log holds every batch up to its last");
-      Batch batch{(*record)->sequence, std::make_shared<const std::string>((*record)->payload), {}};
-      auto effects = DecodeBatch(*batch.bytes, catalog_);
-      if (!effects) return Fail(WithContext(effects.error(), "recovery"));
-      batch.effects = *std::move(effects);
-      memtable_->Publish(batch);
-    }
-    if (memtable_->last_sequence() == last) break;
-  }
-  if (!memtable_) memtable_ = std::make_unique<Memtable>(options, last);
-  const Memtable::Size size = memtable_->GetSize();
-  if (size.records > 0)
+  auto memtable = RecoverMemtable(options, std::move(positions), *log_, catalog_);
+  if (!memtable) return Fail(memtable.error());
+  memtable_ = *std::move(memtable);
+  if (const Memtable::Size size = memtable_->GetSize(); size.records > 0)
     LogInfo("recovery: {} effects of the log are not in every store yet", size.records);
   return {};
 }

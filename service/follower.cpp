@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/write_pacer.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
@@ -77,6 +78,10 @@ void Follower::Stop() {
 
 std::uint64_t Follower::NeedsLogFrom() const {
   return state() == FollowerState::kDetached ? UINT64_MAX : durable_sequence() + 1;
+}
+
+void Follower::NoteProgress() {
+  last_progress_.store(options_.clock->Now().time_since_epoch().count());
 }
 
 SteadyTime Follower::LastProgress() const {
@@ -186,6 +191,7 @@ Status Follower::StartFill(FillMode mode, std::unique_ptr<FillSource> source) {
 }
 
 void Follower::Run() {
+  PaceWritesOfThisThread([this] { NoteProgress(); });
   while (!stop_.load(std::memory_order_relaxed)) {
     CheckAloneIfDue();
     Step();
@@ -289,7 +295,7 @@ Status Follower::Apply(std::span<const Effect> effects, const StoreState& state)
   }
   committed_ = state;
   applied_sequence_.store(state.applied_sequence, std::memory_order_release);
-  last_progress_.store(options_.clock->Now().time_since_epoch().count());
+  NoteProgress();
   backoff_ = {};
   return {};
 }
@@ -301,10 +307,10 @@ void Follower::FollowOnce() {
   const std::uint64_t wakes = memtable_.WakeCount();
   if (!is_in_sync() || stop_) return;
   const auto age_min = IsHurried() ? std::chrono::milliseconds(0) : options_.apply_interval;
-  const auto segments =
-      memtable_.NextFor(applied_sequence(), age_min, options_.segment_record_count_max);
+  const auto segments = memtable_.NextFor(applied_sequence(), age_min, options_.apply_bytes_max,
+                                          options_.apply_record_count_max);
   if (segments.empty()) {
-    last_progress_.store(options_.clock->Now().time_since_epoch().count());
+    NoteProgress();
     const SteadyTime now = std::chrono::steady_clock::now();
     if (memtable_.last_sequence() > applied_sequence())
       return memtable_.WaitForMore(wakes, now + options_.apply_interval);
@@ -429,8 +435,8 @@ Result<std::shared_ptr<Segment>> Follower::ReadSegment() {
   if (!log_reader_ || log_reader_at_ != applied) log_reader_.emplace(log_.NewReader(applied));
   auto segment = std::make_shared<Segment>(applied + 1, options_.clock->Now());
   log_reader_at_ = applied;
-  while (segment->byte_count() < options_.segment_bytes_max &&
-         segment->record_count() < options_.segment_record_count_max) {
+  while (segment->byte_count() < options_.apply_bytes_max &&
+         segment->record_count() < options_.apply_record_count_max) {
     // Not past what readers may see: a batch is in the log a moment before it is in the memtable.
     auto record = log_reader_->Next(memtable_.last_sequence());
     if (!record) {
@@ -552,7 +558,7 @@ void Follower::MakeDurableIfDue() {
   durable_at_ = now;
   durable_log_bytes_ = log_.appended_bytes();
   durable_sequence_.store(applied, std::memory_order_release);
-  last_progress_.store(options_.clock->Now().time_since_epoch().count());
+  NoteProgress();
   if (events_.on_durable) events_.on_durable();
 }
 

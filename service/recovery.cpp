@@ -1,0 +1,72 @@
+#include "service/recovery.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.hpp"
+#include "service/batch.hpp"
+
+namespace switchback {
+namespace {
+
+Result<Batch> ReadBatch(CommitLog::Reader& reader, std::uint64_t last, CollectionCatalog& catalog) {
+  auto record = reader.Next(last);
+  if (!record) return Fail(record.error());
+  SB_CHECK(record->has_value(), "the log holds every batch up to its last");
+  Batch batch{(*record)->sequence, std::make_shared<const std::string>((*record)->payload), {}};
+  auto effects = DecodeBatch(*batch.bytes, catalog);
+  if (!effects) return Fail(effects.error());
+  batch.effects = *std::move(effects);
+  return batch;
+}
+
+// As many batches as make a segment.
+Result<std::shared_ptr<Segment>> ReadSegment(CommitLog::Reader& reader, std::uint64_t last,
+                                             const MemtableOptions& options,
+                                             CollectionCatalog& catalog) {
+  std::vector<Batch> batches;
+  std::size_t bytes = 0;
+  std::size_t records = 0;
+  while (bytes < options.segment_bytes_max && records < options.segment_record_count_max) {
+    auto batch = ReadBatch(reader, last, catalog);
+    if (!batch) return Fail(batch.error());
+    bytes += batch->bytes->size();
+    records += batch->effects.size();
+    batches.push_back(*std::move(batch));
+    if (batches.back().sequence == last) break;
+  }
+  auto segment = std::make_shared<Segment>(batches.front().sequence, options.clock->Now());
+  segment->AddAll(batches);
+  return segment;
+}
+
+Status LoadLog(CommitLog::Reader reader, std::uint64_t last, bool even_if_full,
+               const MemtableOptions& options, CollectionCatalog& catalog, Memtable& memtable) {
+  while (memtable.last_sequence() < last && (even_if_full || !memtable.IsFull())) {
+    auto segment = ReadSegment(reader, last, options, catalog);
+    if (!segment) return Fail(segment.error());
+    memtable.Load(*std::move(segment));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Memtable>> RecoverMemtable(const MemtableOptions& options,
+                                                  std::vector<std::uint64_t> positions,
+                                                  CommitLog& log, CollectionCatalog& catalog) {
+  const std::uint64_t last = log.last_sequence();
+  std::sort(positions.begin(), positions.end());
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const bool is_furthest = i + 1 == positions.size();
+    auto memtable = std::make_unique<Memtable>(options, positions[i]);
+    auto loaded =
+        LoadLog(log.NewReader(positions[i]), last, is_furthest, options, catalog, *memtable);
+    // Of what only the store that is behind needs, some may be gone.
+    if (!loaded && is_furthest) return Fail(WithContext(loaded.error(), "recovery"));
+    if (loaded && memtable->last_sequence() == last) return memtable;
+  }
+  return std::make_unique<Memtable>(options, last);
+}
+
+}  // namespace switchback

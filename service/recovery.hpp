@@ -1,0 +1,23 @@
+// The memtable after a start: what the log holds and the stores lack goes into memory, so that the
+// service can answer at once (I3).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backends/backend.hpp"
+#include "common/result.hpp"
+#include "service/commit_log.hpp"
+#include "service/memtable.hpp"
+
+namespace switchback {
+
+// `positions`: for each store that the log can bring up, the batch it has applied. A store too far
+// behind for the memtable's budget is left out and catches up from the log; the one that is
+// furthest is always covered. Errors: kCorruption, kIo from the log.
+Result<std::unique_ptr<Memtable>> RecoverMemtable(const MemtableOptions& options,
+                                                  std::vector<std::uint64_t> positions,
+                                                  CommitLog& log, CollectionCatalog& catalog);
+
+}  // namespace switchback
