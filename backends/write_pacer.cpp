@@ -12,6 +12,7 @@
 #include <mutex>
 #include <utility>
 
+#include "common/failpoint.hpp"
 #include "common/limits.hpp"
 
 namespace switchback {
@@ -34,7 +35,12 @@ bool IsWriteError(int error) {
   return error == EIO || error == ENOSPC || error == EDQUOT;
 }
 
+// False with errno set.
 bool WriteOut(const Portion& full) {
+  if (auto failed = Failpoint("pacer.write"); !failed) {
+    errno = failed.error().code == ErrorCode::kNoSpace ? ENOSPC : EIO;
+    return false;
+  }
   constexpr unsigned kWriteAndWait =
       SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
   return ::sync_file_range(full.fd, full.begin, full.end - full.begin, kWriteAndWait) == 0 ||

@@ -33,6 +33,16 @@ Status WriteAt(int fd, std::string_view bytes, std::uint64_t offset) {
   return {};
 }
 
+Status WriteZeros(int fd, std::uint64_t size, std::uint64_t offset) {
+  constexpr std::uint64_t kChunkBytes = 1 << 20;
+  const std::string zeros(static_cast<std::size_t>(std::min(size, kChunkBytes)), '\0');
+  for (const std::uint64_t end = offset + size; offset < end; offset += zeros.size()) {
+    const std::uint64_t chunk = std::min<std::uint64_t>(zeros.size(), end - offset);
+    SB_RETURN_IF_ERROR(WriteAt(fd, std::string_view(zeros).substr(0, chunk), offset));
+  }
+  return {};
+}
+
 Result<std::size_t> ReadAt(int fd, char* buffer, std::size_t size, std::uint64_t offset) {
   std::size_t done = 0;
   while (done < size) {

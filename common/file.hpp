@@ -43,6 +43,7 @@ Result<UniqueFd> OpenFile(const std::string& path, int flags);
 
 // Writes all of `bytes` at `offset`, going on after short writes and EINTR.
 Status WriteAt(int fd, std::string_view bytes, std::uint64_t offset);
+Status WriteZeros(int fd, std::uint64_t size, std::uint64_t offset);
 
 // Reads up to `size` bytes at `offset`; fewer only at the end of the file.
 Result<std::size_t> ReadAt(int fd, char* buffer, std::size_t size, std::uint64_t offset);

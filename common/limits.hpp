@@ -47,6 +47,8 @@ inline constexpr std::uint64_t kLogFileBytesDefault = 32ull << 20;
 inline constexpr std::uint64_t kLogBytesMaxDefault =
     8ull << 30;  // past it a follower that holds the log back is given up
 inline constexpr std::size_t kLogSpareFileCountMax = 2;
+// A file that is begun while no spare is ready, so that a write hardly waits for its making.
+inline constexpr std::uint64_t kLogHurriedFileBytes = 1ull << 20;
 
 // How long writers wait at a limit before they get kBusy.
 inline constexpr std::chrono::milliseconds kBackpressureWaitMax{15000};

@@ -209,14 +209,16 @@ Status CommitLog::ContinueNewest(const std::string& path, std::uint64_t last_off
 Status CommitLog::BeginFile(std::uint64_t first_sequence, std::uint64_t record_bytes) {
   SB_RETURN_IF_ERROR(Failpoint("log.create"));
   current_.Close();
-  const std::uint64_t bytes_wanted =
-      std::max(options_.file_bytes, kLogFileHeaderBytes + record_bytes);
+  const std::uint64_t bytes_needed = kLogFileHeaderBytes + record_bytes;
   auto salt = NewSalt();
   if (!salt) return Fail(salt.error());
-  std::string temporary = spares_ && bytes_wanted == options_.file_bytes ? spares_->Take() : "";
+  std::string temporary = spares_ && bytes_needed <= options_.file_bytes ? spares_->Take() : "";
   const bool is_spare = !temporary.empty();
   if (!is_spare) temporary = options_.directory + "/new.tmp";
-  auto file = MakeFile(temporary, is_spare ? 0 : bytes_wanted, first_sequence, *salt);
+  const std::uint64_t bytes =
+      is_spare ? options_.file_bytes
+               : std::max(bytes_needed, std::min(options_.file_bytes, kLogHurriedFileBytes));
+  auto file = MakeFile(temporary, is_spare ? 0 : bytes, first_sequence, *salt);
   if (!file) {
     ::unlink(temporary.c_str());  // a spare is nobody's once it is taken
     return Fail(file.error());
@@ -224,19 +226,20 @@ Status CommitLog::BeginFile(std::uint64_t first_sequence, std::uint64_t record_b
   current_ = *std::move(file);
   current_salt_ = *salt;
   current_offset_ = kLogFileHeaderBytes;
-  current_bytes_ = bytes_wanted;
+  current_bytes_ = bytes;
   MutexLock lock(mutex_);
-  files_[first_sequence] = {PathOf(first_sequence), bytes_wanted};
+  files_[first_sequence] = {PathOf(first_sequence), bytes};
   return {};
 }
 
-Result<UniqueFd> CommitLog::MakeFile(const std::string& temporary, std::uint64_t bytes_reserved,
+// Without a spare the zeros are written now, into a small file: a write waits for it. Blocks that
+// are only reserved are no way out: their first use changes the file's metadata, which makes each
+// sync slower, and in simulated power cuts two acknowledged records were lost there.
+Result<UniqueFd> CommitLog::MakeFile(const std::string& temporary, std::uint64_t zero_bytes,
                                      std::uint64_t first_sequence, std::uint64_t salt) {
-  auto fd = OpenFile(temporary, O_RDWR | O_CREAT | (bytes_reserved > 0 ? O_TRUNC : 0));
+  auto fd = OpenFile(temporary, O_RDWR | O_CREAT | (zero_bytes > 0 ? O_TRUNC : 0));
   if (!fd) return fd;
-  // No spare is ready: blocks are only reserved, and on a file system that cannot do that the file
-  // grows as it is written.
-  if (bytes_reserved > 0) (void)::posix_fallocate(fd->get(), 0, static_cast<off_t>(bytes_reserved));
+  SB_RETURN_IF_ERROR(WriteZeros(fd->get(), zero_bytes, 0));
   const std::string header = EncodeLogFileHeader({epoch_, first_sequence, salt, log_id_});
   SB_RETURN_IF_ERROR(WriteAt(fd->get(), header, 0));
   if (::fdatasync(fd->get()) != 0) return FailErrno("fdatasync " + temporary, errno);

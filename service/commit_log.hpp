@@ -107,8 +107,8 @@ class CommitLog {
   Status ScanFile(const std::string& path, std::optional<std::uint64_t> next_first, bool is_newest);
   Status ContinueNewest(const std::string& path, std::uint64_t last_offset, std::uint64_t end);
   Status BeginFile(std::uint64_t first_sequence, std::uint64_t record_bytes);
-  // `bytes_reserved` 0: the file is a spare and has its size.
-  Result<UniqueFd> MakeFile(const std::string& temporary, std::uint64_t bytes_reserved,
+  // `zero_bytes` 0: the file is a spare and has its size.
+  Result<UniqueFd> MakeFile(const std::string& temporary, std::uint64_t zero_bytes,
                             std::uint64_t first_sequence, std::uint64_t salt);
   Status WriteRecord(std::string_view header, std::string_view first, std::string_view second);
   [[nodiscard]] std::string PathOf(std::uint64_t first_sequence) const;

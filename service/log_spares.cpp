@@ -14,7 +14,7 @@
 namespace switchback {
 namespace {
 
-constexpr std::size_t kZeroChunkBytes = 1 << 20;
+constexpr std::uint64_t kZeroChunkBytes = 1 << 20;
 constexpr std::chrono::seconds kRetryInterval{1};
 constexpr const char* kPrefix = "spare-";
 
@@ -93,15 +93,13 @@ bool LogSpares::MakeOne(const std::string& path) {
   const auto write_zeros = [&]() -> Status {
     auto fd = OpenFile(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (!fd) return Fail(fd.error());
-    const std::string zeros(kZeroChunkBytes, '\0');
-    for (std::uint64_t offset = 0; offset < file_bytes_; offset += zeros.size()) {
+    for (std::uint64_t offset = 0; offset < file_bytes_; offset += kZeroChunkBytes) {
       {
         MutexLock lock(mutex_);
         if (stop_) return Fail(ErrorCode::kCancelled, "stopping");
       }
-      const std::size_t size =
-          static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), file_bytes_ - offset));
-      SB_RETURN_IF_ERROR(WriteAt(fd->get(), std::string_view(zeros).substr(0, size), offset));
+      const std::uint64_t size = std::min(kZeroChunkBytes, file_bytes_ - offset);
+      SB_RETURN_IF_ERROR(WriteZeros(fd->get(), size, offset));
       // A little at a time, so that the log's own syncs don't wait behind the whole file.
       if (::fdatasync(fd->get()) != 0) return FailErrno("fdatasync " + temporary, errno);
     }

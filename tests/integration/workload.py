@@ -67,10 +67,9 @@ class Writer:
         self.cold = cold  # numbers of records of a large collection that is there from the start
         self.thread = None
         self.is_stopping = False
-        self.is_too_late = False  # answers from now on count for nothing
 
     def start(self, make_client):
-        self.is_stopping = self.is_too_late = False
+        self.is_stopping = False
         self.thread = threading.Thread(target=self.run, args=(make_client,), daemon=True)
         self.thread.start()
 
@@ -107,9 +106,6 @@ class Writer:
             self.refused.append(str(error))
             self.add_to_maybe(batch)
         else:
-            if self.is_too_late:
-                self.add_to_maybe(batch)
-                return
             self.state.update(batch)
             self.acknowledged += 1
             for key in batch:

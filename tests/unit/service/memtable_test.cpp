@@ -28,7 +28,7 @@ class MemtableTest : public ::testing::Test {
   // One batch, in a segment of its own.
   void PublishSealed() {
     memtable_.Publish(maker_.Take());
-    (void)memtable_.NextFor(memtable_.last_sequence() - 1, 0ms, 1000);
+    (void)memtable_.NextFor(memtable_.last_sequence() - 1, 0ms, kApplyBytesMax, 1000);
   }
   std::string Lookup(const std::string& name, std::string_view key) {
     std::string_view value;
@@ -51,9 +51,9 @@ class MemtableTest : public ::testing::Test {
     return text;
   }
   std::string Next(std::uint64_t applied, std::chrono::milliseconds age_min = 0ms,
-                   std::size_t record_count_max = 1000) {
+                   std::size_t record_count_max = 1000, std::size_t bytes_max = 1 << 20) {
     std::string text;
-    for (const auto& segment : memtable_.NextFor(applied, age_min, record_count_max)) {
+    for (const auto& segment : memtable_.NextFor(applied, age_min, bytes_max, record_count_max)) {
       if (!text.empty()) text += " ";
       text += std::to_string(segment->first_sequence()) + "-" +
               std::to_string(segment->last_sequence());
@@ -226,12 +226,34 @@ TEST_F(MemtableTest, TheOpenSegmentGathersUntilItIsOldEnough) {
   EXPECT_EQ(Next(3), "");
 }
 
-TEST_F(MemtableTest, AFullSegmentIsSealedAndHandedOutAtOnce) {
+TEST_F(MemtableTest, AFullSegmentIsSealed) {
   for (int i = 0; i < 10; ++i) memtable_.Publish(maker_.Put("a", std::to_string(i), "").Take());
   memtable_.Publish(maker_.Put("a", "next", "").Take());
 
-  EXPECT_EQ(Next(0, 10min), "1-10");
-  EXPECT_EQ(Next(10, 10min), "");
+  EXPECT_EQ(Next(0), "1-10 11-11");
+}
+
+TEST_F(MemtableTest, WhatFillsATransactionDoesNotWaitToGrowOld) {
+  for (int i = 0; i < 25; ++i) memtable_.Publish(maker_.Put("a", std::to_string(i), "").Take());
+
+  EXPECT_EQ(Next(0, 10min, 26), "") << "one more record would fit";
+  EXPECT_EQ(Next(0, 10min, 25), "1-10 11-20 21-25");
+  EXPECT_EQ(Next(0, 10min, 15), "1-10") << "a segment is not divided";
+  EXPECT_EQ(Next(20, 10min), "");
+  EXPECT_EQ(Next(20, 10min, 1000, 100), "21-25") << "full by bytes";
+}
+
+TEST_F(MemtableTest, LoadsWhatRecoveryHasBuilt) {
+  memtable_.Publish(maker_.Put("a", "k1", "1").Take());
+  auto segment = std::make_shared<Segment>(2, SteadyTime{});
+  segment->AddAll(std::vector<Batch>(1, maker_.Put("a", "k1", "2").Take()));
+  memtable_.Load(segment);
+  memtable_.Publish(maker_.Put("a", "k2", "3").Take());
+
+  EXPECT_EQ(Lookup("a", "k1"), "put 2");
+  EXPECT_EQ(Lookup("a", "k2"), "put 3");
+  EXPECT_EQ(memtable_.GetSize().records, 3u);
+  EXPECT_EQ(Next(0), "1-1 2-2 3-3") << "a loaded segment takes no more";
 }
 
 TEST_F(MemtableTest, ASlowFollowerTakesSeveralSegmentsUpToALimit) {
@@ -383,7 +405,7 @@ TEST_F(MemtableTest, OverAnyCoveredStoreItIsTheFoldOfAllBatches) {
       memtable_.Publish(batch);
     } else if (action < 12) {
       if (!IsCovered(role)) continue;
-      const auto segments = memtable_.NextFor(applied[Index(role)], 0ms, random() % 20);
+      const auto segments = memtable_.NextFor(applied[Index(role)], 0ms, 1 << 20, random() % 20);
       if (segments.empty()) continue;
       fold(stores[Index(role)], Segment::NetEffects(segments));
       applied[Index(role)] = segments.back()->last_sequence();

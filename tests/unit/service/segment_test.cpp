@@ -72,6 +72,48 @@ TEST(Segment, ABatchOutOfOrderStopsTheProcess) {
   EXPECT_DEATH(segment.Add(first), "consecutive");
 }
 
+TEST(Segment, ManyBatchesAtOnceAreTheSameAsOneByOne) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  // Keys that differ early, late, behind eight equal bytes, and only in their length.
+  const std::vector<std::string> keys{
+      "a",        "b",         std::string(1, '\0'), "a\xff",
+      "prefix-1", "prefix-12", "prefix-123456789",   "prefix-12345678"};
+  for (int round = 0; round < 300; ++round) {
+    BatchMaker maker;
+    std::vector<Batch> batches;
+    const bool has_clears = round % 4 == 0;
+    const std::size_t first_key = random() % keys.size();  // some rounds have a common prefix
+    for (std::size_t batch = 1 + random() % 6; batch > 0; --batch) {
+      for (std::size_t effect = 1 + random() % 5; effect > 0; --effect) {
+        const std::string name(1, static_cast<char>('a' + random() % 3));
+        const std::string& key = keys[first_key + random() % (keys.size() - first_key)];
+        const auto kind = random() % 10;
+        if (kind == 0 && has_clears) maker.Clear(name);
+        if (kind < 4) maker.Delete(name, key);
+        if (kind >= 4) maker.Put(name, key, std::to_string(random()));
+      }
+      batches.push_back(maker.Take());
+    }
+    Segment one_by_one(1, {});
+    for (const Batch& batch : batches) one_by_one.Add(batch);
+    Segment at_once(1, {});
+    at_once.AddAll(batches);
+
+    EXPECT_EQ(TextOf(at_once.NetEffects()), TextOf(one_by_one.NetEffects()));
+    EXPECT_EQ(at_once.last_sequence(), one_by_one.last_sequence());
+    EXPECT_EQ(at_once.record_count(), one_by_one.record_count());
+    EXPECT_EQ(at_once.byte_count(), one_by_one.byte_count());
+    for (const std::string& key : keys) {
+      for (const char* name : {"a", "b", "c"}) {
+        const std::uint64_t hash = Segment::HashOf(maker.collection(name), key);
+        EXPECT_EQ(at_once.MayContain(hash), one_by_one.MayContain(hash));
+      }
+    }
+  }
+}
+
 // The effects of several segments as one, against the same batches folded one by one.
 TEST(Segment, SeveralSegmentsTogetherAreTheirFold) {
   const unsigned seed = std::random_device{}();
