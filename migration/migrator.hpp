@@ -29,8 +29,8 @@ class Migrator {
   // records that Switchback did not write), else those of the target's store.
   Status Start() SB_EXCLUDES(mutex_);
 
-  // For the start of the server: goes on with a fill that a crash or stop interrupted. Does nothing
-  // when there is none. Errors as Start.
+  // For the start of the server: goes on with a fill that a crash or stop interrupted, as soon as
+  // its source is in sync. Does nothing when there is none. Errors: those of the target's store.
   Status ResumeIfInterrupted() SB_EXCLUDES(mutex_);
 
   [[nodiscard]] MigrationStatus GetStatus() SB_EXCLUDES(mutex_);

@@ -162,8 +162,9 @@ class DbService {
   // kRefused when it was not changed.
   virtual Status AcceptForeignLegacy() = 0;
 
-  // The seam for the migrator (service/fill.hpp). kRefused when `target` is in sync already or the
-  // source is not.
+  // The seam for the migrator (service/fill.hpp). kRefused when `target` is in sync already, or
+  // when the source is not; but a fill that was interrupted may be resumed at any time, and waits
+  // for its source by itself.
   virtual Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) = 0;
   [[nodiscard]] virtual FillAccess& fill_access() = 0;
 };

@@ -247,7 +247,8 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
                                                     [this] {
                                                       UpdateRouting();
                                                       OnDurable();
-                                                    }});
+                                                    },
+                                                    [this, role] { return MayFill(role); }});
   }
   PipelineOptions options;
   options.is_ack_by_stores = options_.ack == AckMode::kStores;
@@ -482,13 +483,20 @@ Status DbServiceImpl::AcceptForeignLegacy() {
   return legacy.AcceptForeign();
 }
 
+// What is not in sync may lack records, or have some that are not ours (I8).
+Status DbServiceImpl::MayFill(Role target) const {
+  const FollowerState source = follower(Other(target)).state();
+  if (source == FollowerState::kInSync) return {};
+  return Fail(ErrorCode::kRefused, std::string("cannot fill ") + RoleName(target) + ": " +
+                                       RoleName(Other(target)) + " is " +
+                                       FollowerStateName(source));
+}
+
 Status DbServiceImpl::StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) {
-  const Role from = Other(target);
-  if (!follower(from).is_in_sync()) {
-    return Fail(ErrorCode::kRefused, std::string("cannot fill ") + RoleName(target) + ": " +
-                                         RoleName(from) + " is " +
-                                         FollowerStateName(follower(from).state()));
-  }
+  // An interrupted fill has been decided upon: it waits in its follower until it can go on.
+  const bool is_interrupted =
+      mode == FillMode::kResume && follower(target).state() == FollowerState::kBackfilling;
+  if (!is_interrupted) SB_RETURN_IF_ERROR(MayFill(target));
   return follower(target).StartFill(mode, std::move(source));
 }
 

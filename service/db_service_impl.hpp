@@ -77,6 +77,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   [[nodiscard]] ReadContext MakeReadContext();
 
   Status MayApply(const FlagRule& rule, FollowerState unified);
+  [[nodiscard]] Status MayFill(Role target) const;
   void KeepHouse();
   void TrimLog();
   void CheckForHangs(std::chrono::milliseconds stall_max);

@@ -30,8 +30,10 @@ struct FillStep {
 class FillSource {
  public:
   virtual ~FillSource() = default;
-  // Called on the target's follower thread with the target's committed state. An error ends the
-  // attempt; the follower tries again later from the committed state.
+  // Called on the target's follower thread with the target's committed state, only while the source
+  // is in sync. kNotFound (the log no longer holds what the target lacks) and kCancelled end the
+  // fill and leave the target detached; after any other error the follower asks again from the
+  // committed state, after kBusy soon, else after growing pauses.
   virtual Result<FillStep> Next(const StoreState& committed) = 0;
   // The step handed out last is committed in the target.
   virtual void Committed() = 0;

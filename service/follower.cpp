@@ -15,6 +15,13 @@ constexpr std::chrono::milliseconds kBackoffMin{50};
 constexpr std::chrono::milliseconds kBackoffMax{5000};
 constexpr std::chrono::milliseconds kIdleWait{1000};
 constexpr std::chrono::milliseconds kBusyRetry{5};
+constexpr std::chrono::milliseconds kFillRetry{100};  // for a fill's source that is not ready
+
+// Whether the same call may work later. The others are for an operator.
+bool IsPassing(ErrorCode code) {
+  return code == ErrorCode::kBusy || code == ErrorCode::kNoSpace || code == ErrorCode::kIo ||
+         code == ErrorCode::kUnknownOutcome || code == ErrorCode::kUnavailable;
+}
 
 }  // namespace
 
@@ -222,6 +229,10 @@ void Follower::BeginPendingFill(PendingFill fill) {
   fill_ = std::move(fill.source);
   auto begun = BeginFill(fill.mode);
   if (begun) return;
+  // One that was interrupted is not given up for an error that may pass.
+  const bool is_interrupted = now == FollowerState::kBackfilling && IsPassing(begun.error().code);
+  if (begun.error().code == ErrorCode::kBusy || is_interrupted)
+    return BeginFillLater(fill.mode, begun.error());
   EndFill();
   const std::string reason = "fill could not begin: " + begun.error().message;
   LogWarning("{} store: {}", RoleName(options_.role), reason);
@@ -232,6 +243,14 @@ void Follower::BeginPendingFill(PendingFill fill) {
   }
   MutexLock lock(mutex_);
   reason_ = reason;
+}
+
+void Follower::BeginFillLater(FillMode mode, const Error& error) {
+  backoff_ = std::clamp(backoff_ * 2, kBackoffMin, kBackoffMax);
+  WaitToFill(WithContext(error, "the fill has yet to begin"), backoff_);
+  MutexLock lock(mutex_);
+  if (!pending_fill_) pending_fill_ = PendingFill{mode, std::move(fill_)};
+  fill_.reset();
 }
 
 void Follower::EndFill() {
@@ -294,6 +313,7 @@ Status Follower::Apply(std::span<const Effect> effects, const StoreState& state)
     return applied;
   }
   committed_ = state;
+  has_commit_to_sync_ = true;
   applied_sequence_.store(state.applied_sequence, std::memory_order_release);
   NoteProgress();
   backoff_ = {};
@@ -499,6 +519,8 @@ Status Follower::BeginFill(FillMode mode) {
     StoreState empty = StateAt(0);
     empty.is_filling = true;
     SB_RETURN_IF_ERROR(Apply({}, empty));
+    // From now on a power cut leaves a fill to be resumed, not a store that was never filled.
+    SB_RETURN_IF_ERROR(backend_->MakeDurable());
     durable_sequence_ = 0;
   }
   if (state() != FollowerState::kBackfilling) Move(state(), FollowerState::kBackfilling, "");
@@ -510,56 +532,94 @@ void Follower::FillOnce() {
   if (needs_reopen_) {
     if (auto reopened = Reopen(); !reopened) return OnStoreError(reopened.error());
   }
+  if (!committed_.is_filling) return FinishFill();
+  if (auto ready = events_.may_fill ? events_.may_fill() : Status{}; !ready)
+    return WaitToFill(ready.error(), kFillRetry);
   auto step = fill_->Next(committed_);
-  if (!step && step.error().code == ErrorCode::kNotFound) {
-    EndFill();
-    Move(FollowerState::kBackfilling, FollowerState::kDetached,
-         step.error().message + "; begin the fill anew");
-    return;
-  }
-  if (!step) return OnStoreError(step.error());
+  if (!step) return OnFillError(step.error());
   if (auto applied = Apply(step->effects, step->state); !applied)
     return OnStoreError(applied.error());
   fill_->Committed();
+  MutexLock lock(mutex_);
+  reason_.clear();
+}
+
+// The last step is committed, by this attempt or by one whose outcome was unknown. It is durable
+// before the store counts as filled, so that nothing a disk forgets leads back into the fill.
+void Follower::FinishFill() {
+  if (!MakeDurable()) return Pause(kBusyRetry);
+  EndFill();
+  Move(FollowerState::kBackfilling, FollowerState::kCatchingUp, "");
+}
+
+// The step could not be made: nothing is wrong with the store that is being filled.
+void Follower::OnFillError(const Error& error) {
+  const bool is_over = error.code == ErrorCode::kNotFound || error.code == ErrorCode::kCancelled;
+  if (is_over) {
+    EndFill();
+    Move(FollowerState::kBackfilling, FollowerState::kDetached,
+         error.message + (error.code == ErrorCode::kNotFound
+                              ? "; begin the fill anew"
+                              : "; go on with it by `switchback migrate start`"));
+    return;
+  }
+  if (error.code == ErrorCode::kBusy) return WaitToFill(error, kFillRetry);
+  backoff_ = std::clamp(backoff_ * 2, kBackoffMin, kBackoffMax);
+  WaitToFill(error, backoff_);
+}
+
+void Follower::WaitToFill(const Error& cause, std::chrono::milliseconds pause) {
   {
     MutexLock lock(mutex_);
-    reason_.clear();
+    if (reason_ != cause.message) {
+      LogWarning("{} store: the fill waits: {}", RoleName(options_.role), cause.message);
+      reason_ = cause.message;
+    }
   }
-  if (!step->state.is_filling) {
-    EndFill();
-    Move(FollowerState::kBackfilling, FollowerState::kCatchingUp, "");
-  }
+  Pause(pause);
 }
 
 void Follower::MakeDurableIfDue() {
   const std::uint64_t applied = applied_sequence();
-  if (state() == FollowerState::kDetached || state() == FollowerState::kFailed ||
-      applied <= durable_sequence())
-    return;
+  const FollowerState now_in = state();
+  if (now_in == FollowerState::kDetached || now_in == FollowerState::kFailed) return;
+  // The steps of a fill need not move the sequence.
+  const bool is_fill_to_sync = now_in == FollowerState::kBackfilling && has_commit_to_sync_;
+  if (applied <= durable_sequence() && !is_fill_to_sync) return;
   const bool is_hurried = options_.is_eager || hurry_sequence_.load() > durable_sequence();
   const SteadyTime now = options_.clock->Now();
   const bool is_due = now - durable_at_ >= options_.durable_interval ||
                       log_.appended_bytes() - durable_log_bytes_ >= options_.durable_log_bytes;
   if (!is_due && !(is_hurried && (options_.is_eager || applied >= hurry_sequence_.load()))) return;
+  if (MakeDurable() || has_sync_failed_) return;
+  if (is_hurried) return Pause(kBusyRetry);
+  durable_at_ = now;
+}
+
+bool Follower::MakeDurable() {
   // A failed sync may have dropped what it could not write, and the next one would prove nothing
   // about it. A new transaction on top is written and synced together with what leads to it.
   if (has_sync_failed_) {
-    if (needs_reopen_) return;
-    if (auto rewritten = Apply({}, committed_); !rewritten) return OnStoreError(rewritten.error());
+    if (needs_reopen_) return false;
+    if (auto rewritten = Apply({}, committed_); !rewritten) {
+      OnStoreError(rewritten.error());
+      return false;
+    }
     has_sync_failed_ = false;
   }
+  const std::uint64_t applied = applied_sequence();
   if (auto durable = backend_->MakeDurable(); !durable) {
     has_sync_failed_ = durable.error().code != ErrorCode::kBusy;
-    if (has_sync_failed_) return OnStoreError(durable.error());
-    if (is_hurried) return Pause(kBusyRetry);
-    durable_at_ = now;
-    return;
+    if (has_sync_failed_) OnStoreError(durable.error());
+    return false;
   }
-  durable_at_ = now;
+  durable_at_ = options_.clock->Now();
+  has_commit_to_sync_ = false;
   durable_log_bytes_ = log_.appended_bytes();
   durable_sequence_.store(applied, std::memory_order_release);
   NoteProgress();
   if (events_.on_durable) events_.on_durable();
+  return true;
 }
 
 void Follower::CheckAloneIfDue() {

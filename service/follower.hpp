@@ -42,6 +42,7 @@ class Follower {
   struct Events {
     std::function<void()> on_durable;  // durable_sequence() moved
     std::function<void()> on_state;    // state() changed
+    std::function<Status()> may_fill;  // an error says what a fill of this store has to wait for
   };
 
   Follower(FollowerOptions options, std::unique_ptr<Backend> backend, CommitLog& log,
@@ -102,12 +103,16 @@ class Follower {
   void NoteProgress();
   void Step();
   void BeginPendingFill(PendingFill fill) SB_EXCLUDES(mutex_);
+  void BeginFillLater(FillMode mode, const Error& error) SB_EXCLUDES(mutex_);
   void EndFill() SB_EXCLUDES(mutex_);
   void WaitWhileDetached() SB_EXCLUDES(mutex_);
   Status ForgetIfAsked() SB_EXCLUDES(mutex_);
   void FollowOnce();
   void CatchUpOnce();
   void FillOnce();
+  void FinishFill();
+  void OnFillError(const Error& error) SB_EXCLUDES(mutex_);
+  void WaitToFill(const Error& cause, std::chrono::milliseconds pause) SB_EXCLUDES(mutex_);
   void RecoverOnce();
   Status BeginFill(FillMode mode);
   Status Reopen();
@@ -116,6 +121,9 @@ class Follower {
   void AcceptIfAsked() SB_EXCLUDES(mutex_);
   void OnStoreError(const Error& error) SB_EXCLUDES(mutex_);
   void MakeDurableIfDue();
+  // True when everything that is applied is durable; what went wrong otherwise is dealt with, but
+  // for waiting until a busy store is not.
+  bool MakeDurable();
   void CheckAloneIfDue();
   // False when the edge is not there any more (another thread moved the follower meanwhile), or
   // when it would take the last store out of service without `even_if_last`.
@@ -145,6 +153,7 @@ class Follower {
   StoreState committed_;
   bool needs_reopen_ = false;
   bool has_sync_failed_ = false;  // what the store wrote since the last good sync may be nowhere
+  bool has_commit_to_sync_ = false;
   std::unique_ptr<FillSource> fill_;
   std::optional<CommitLog::Reader> log_reader_;
   std::uint64_t log_reader_at_ = 0;  // sequence after which log_reader_ stands

@@ -603,6 +603,39 @@ TEST_F(FollowerFillTest, AFillWhoseLogIsGoneMustBeginAnew) {
   EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
 }
 
+TEST_F(FollowerFillTest, ASourceThatIsBusyIsAskedAgainAndTheTargetLeftAlone) {
+  OpenAdopted();
+  std::atomic<int> attempts{0}, reopened{0};
+  world_.unified->SetHook([&](FaultyStore::Call call) -> Status {
+    if (call == FaultyStore::Call::kReopen) ++reopened;
+    return {};
+  });
+  Must(StartFill({[&](const StoreState& state) -> Result<FillStep> {
+    if (++attempts < 3) return Fail(ErrorCode::kBusy, "the source has yet to catch up");
+    return WholeCopy()(state);
+  }}));
+
+  EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
+  EXPECT_EQ(attempts, 3);
+  EXPECT_EQ(reopened, 0);
+  EXPECT_EQ(world_.ReasonOf(Role::kUnified), "");
+  world_.unified->SetHook(nullptr);
+}
+
+TEST_F(FollowerFillTest, ACancelledFillSaysHowToGoOn) {
+  OpenAdopted();
+  Must(StartFill({Failing(ErrorCode::kCancelled)}));
+
+  ASSERT_TRUE(test::Eventually([&] {
+    return world_.ReasonOf(Role::kUnified) ==
+           "step failed; go on with it by `switchback migrate start`";
+  }));
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kDetached);
+  Must(StartFill({WholeCopy()}, FillMode::kResume));
+  EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
+  ExpectEqualStores();
+}
+
 TEST_F(FollowerFillTest, AStoreErrorDuringTheFillIsOvercome) {
   OpenAdopted();
   const ScopedFailpoints failpoints("backend.unified.commit=error@2");  // @1 begins the fill
@@ -629,6 +662,121 @@ TEST_F(FollowerFillTest, AnInterruptedFillIsThereToBeResumed) {
 
   EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
   EXPECT_EQ(world_.Get("c", "adopted"), "v");
+}
+
+TEST_F(FollowerFillTest, AFillThatHasBegunSurvivesAPowerCut) {
+  OpenAdopted();
+  std::atomic<bool> has_begun{false};
+  Must(StartFill({[&](const StoreState&) -> Result<FillStep> {
+    has_begun = true;
+    return Fail(ErrorCode::kIo, "interrupted");
+  }}));
+  ASSERT_TRUE(test::Eventually([&] { return has_begun.load(); }));
+
+  world_.CrashAndReopen(test::Crash::kPowerCut);
+
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kBackfilling);
+  Must(StartFill({WholeCopy()}, FillMode::kResume));
+  EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
+  EXPECT_EQ(world_.Get("c", "adopted"), "v");
+}
+
+// Without writes the sequence stays where it is, and the fill makes progress all the same.
+TEST_F(FollowerFillTest, TheStepsOfAFillAreMadeDurableNowAndThen) {
+  OpenAdopted();
+  const auto first = [this](const StoreState& state) -> Result<FillStep> {
+    auto step = WholeCopy()(state);
+    step->state.is_filling = true;
+    step->state.fill_collection = "c";
+    step->state.fill_key = "adopted";
+    return step;
+  };
+  Must(StartFill({first, Failing(ErrorCode::kBusy)}));
+  ASSERT_TRUE(test::Eventually([&] { return committed_ == 1; }));
+
+  world_.clock.Advance(6s);
+
+  EXPECT_TRUE(
+      test::Eventually([&] { return world_.unified->Durable()->state.fill_key == "adopted"; }));
+  EXPECT_EQ(Applied(Role::kUnified), 0u);
+}
+
+TEST_F(FollowerFillTest, AFilledStoreIsDurableBeforeItCountsAsFilled) {
+  OpenAdopted();
+  Must(StartFill({WholeCopy()}));
+  ASSERT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
+
+  world_.CrashAndReopen(test::Crash::kPowerCut);
+
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kInSync);
+  ExpectEqualStores();
+}
+
+TEST_F(FollowerFillTest, ALastStepWithAnUnknownOutcomeIsNotMadeTwice) {
+  OpenAdopted();
+  std::atomic<int> attempts{0};
+  const ScopedFailpoints failpoints("backend.unified.committed=error@2");  // @1 begins the fill
+  Must(StartFill({[&](const StoreState& state) {
+    ++attempts;
+    EXPECT_TRUE(state.is_filling);
+    return WholeCopy()(state);
+  }}));
+
+  EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
+  EXPECT_EQ(attempts, 1);
+  ExpectEqualStores();
+}
+
+TEST_F(FollowerFillTest, AnInterruptedFillThatCannotReopenItsStoreTriesAgain) {
+  OpenAdopted();
+  Must(StartFill({Failing(ErrorCode::kIo)}));
+  ASSERT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kBackfilling));
+  world_.CrashAndReopen(test::Crash::kPowerCut);
+  std::atomic<int> failures_left{2};
+  world_.unified->SetHook([&](FaultyStore::Call call) -> Status {
+    if (call != FaultyStore::Call::kReopen || failures_left.fetch_sub(1) <= 0) return {};
+    return Fail(ErrorCode::kIo, "not now");
+  });
+
+  Must(StartFill({WholeCopy()}, FillMode::kResume));
+
+  EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
+  world_.unified->SetHook(nullptr);
+}
+
+// Where the source is not in sync, a new fill is refused and an interrupted one waits.
+TEST_F(FollowerFillTest, AnInterruptedFillGoesOnOnceItsSourceIsInSync) {
+  OpenAdopted();
+  Must(StartFill({Failing(ErrorCode::kIo)}));
+  ASSERT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kBackfilling));
+  world_.CrashAndReopen(test::Crash::kPowerCut);
+  Write(5, "applied");
+  ASSERT_TRUE(test::Eventually([&] { return Applied(Role::kLegacy) == 5; }));
+  std::latch may_catch_up(1);
+  std::atomic<bool> has_lost{false};
+  world_.legacy->SetHook([&](FaultyStore::Call call) -> Status {
+    if (call == FaultyStore::Call::kReopen && !has_lost.exchange(true))
+      world_.legacy->LoseWhatIsNotDurable();
+    if (call != FaultyStore::Call::kApply) return {};
+    if (!has_lost) return Fail(ErrorCode::kUnknownOutcome, "fsync failed");
+    may_catch_up.wait();
+    return {};
+  });
+  Must(world_.Put("c", "trigger", "v"));
+  ASSERT_TRUE(world_.Becomes(Role::kLegacy, FollowerState::kCatchingUp));
+
+  EXPECT_TRUE(IsOk(StartFill({WholeCopy()}, FillMode::kResume)));
+  EXPECT_TRUE(test::Eventually([&] {
+    return world_.ReasonOf(Role::kUnified).find("legacy is catching-up") != std::string::npos;
+  }));
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kBackfilling);
+  EXPECT_EQ(committed_, 0);
+
+  may_catch_up.count_down();
+  EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
+  EXPECT_EQ(committed_, 1);
+  world_.legacy->SetHook(nullptr);
+  ExpectEqualStores();
 }
 
 // A failed store that is being filled anew must not come back by itself in between.
