@@ -19,7 +19,7 @@
 namespace switchback {
 
 namespace net = boost::asio;
-using tcp = boost::asio::ip::tcp;
+using tcp = boost::asio::ip::tcp;  // NOLINT(readability-identifier-naming): as Asio names it
 using NetError = boost::system::error_code;
 
 }  // namespace switchback

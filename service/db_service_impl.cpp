@@ -426,7 +426,7 @@ Status DbServiceImpl::JudgeFlags() {
   const auto snapshot = flags_.Current();
   const FollowerState state = follower(Role::kUnified).state();
   // A store that was filled and failed for a while is not a refusal: routing comes back with it.
-  const Status may_apply =
+  Status may_apply =
       state == FollowerState::kFailed ? Status{} : MayApply(snapshot->unified(), state);
   {
     MutexLock lock(routing_mutex_);

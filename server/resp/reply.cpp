@@ -68,7 +68,7 @@ void ReplyWriter::Bulk(std::string_view bytes) {
 
 void ReplyWriter::Verbatim(std::string_view text) {
   if (version_ == RespVersion::k2) return Bulk(text);
-  Header('=', static_cast<long long>(text.size() + 4));
+  Header('=', static_cast<long long>(text.size()) + 4);
   output_.Append("txt:");
   output_.Append(text);
   output_.Append("\r\n");
