@@ -89,7 +89,7 @@ void WritePipeline::Submit(WriteOp& op) {
     } else {
       queue_bytes_ += bytes;
       queue_.push_back({&op, std::chrono::steady_clock::now()});
-      if (is_waiting_) arrived_.NotifyOne();
+      if (queue_.size() >= wake_at_) arrived_.NotifyOne();
       return;
     }
   }
@@ -114,20 +114,20 @@ bool WritePipeline::TakeQueue(std::vector<Queued>& taken) {
   MutexLock lock(mutex_);
   while (queue_.empty()) {
     if (is_stopping_) return false;
-    is_waiting_ = true;
+    wake_at_ = 1;
     const bool is_probe_due =
         is_log_failed_.load(std::memory_order_relaxed) &&
         !arrived_.WaitUntil(mutex_, std::chrono::steady_clock::now() + options_.log_retry_interval);
     if (!is_log_failed_.load(std::memory_order_relaxed)) arrived_.Wait(mutex_);
-    is_waiting_ = false;
+    wake_at_ = SIZE_MAX;
     if (is_probe_due) return true;
   }
   if (queue_.size() < group_size_ && !is_stopping_) {
     const SteadyTime until = std::chrono::steady_clock::now() + kGatherWaitMax;
-    is_waiting_ = true;
+    wake_at_ = group_size_;  // not for each of them
     while (queue_.size() < group_size_ && !is_stopping_ && arrived_.WaitUntil(mutex_, until)) {
     }
-    is_waiting_ = false;
+    wake_at_ = SIZE_MAX;
   }
   taken.swap(queue_);
   queue_bytes_ = 0;

@@ -115,7 +115,7 @@ class WritePipeline {
   std::vector<Queued> queue_ SB_GUARDED_BY(mutex_);
   std::size_t queue_bytes_ SB_GUARDED_BY(mutex_) = 0;
   bool is_stopping_ SB_GUARDED_BY(mutex_) = false;
-  bool is_waiting_ SB_GUARDED_BY(mutex_) = false;
+  std::size_t wake_at_ SB_GUARDED_BY(mutex_) = SIZE_MAX;  // the thread waits for that many writes
 
   Mutex acks_mutex_;
   std::deque<PendingAck> pending_acks_ SB_GUARDED_BY(acks_mutex_);
