@@ -326,14 +326,14 @@ void Follower::FollowOnce() {
   }
   const std::uint64_t wakes = memtable_.WakeCount();
   if (!is_in_sync() || stop_) return;
-  const auto age_min = IsHurried() ? std::chrono::milliseconds(0) : options_.apply_interval;
-  const auto segments = memtable_.NextFor(applied_sequence(), age_min, options_.apply_bytes_max,
-                                          options_.apply_record_count_max);
+  Gathering gathering = options_.gathering;
+  if (IsHurried()) gathering.age_min = {};
+  const auto segments = memtable_.NextFor(applied_sequence(), gathering);
   if (segments.empty()) {
     NoteProgress();
     const SteadyTime now = std::chrono::steady_clock::now();
     if (memtable_.last_sequence() > applied_sequence())
-      return memtable_.WaitForMore(wakes, now + options_.apply_interval);
+      return memtable_.WaitForMore(wakes, now + gathering.quiet_min);
     return memtable_.WaitForWork(applied_sequence(), wakes, now + kIdleWait);
   }
   // Taken out of service meanwhile: the memtable may have let go of what comes before these (I2).
@@ -455,8 +455,8 @@ Result<std::shared_ptr<Segment>> Follower::ReadSegment() {
   if (!log_reader_ || log_reader_at_ != applied) log_reader_.emplace(log_.NewReader(applied));
   auto segment = std::make_shared<Segment>(applied + 1, options_.clock->Now());
   log_reader_at_ = applied;
-  while (segment->byte_count() < options_.apply_bytes_max &&
-         segment->record_count() < options_.apply_record_count_max) {
+  while (segment->byte_count() < options_.gathering.bytes_max &&
+         segment->record_count() < options_.gathering.record_count_max) {
     // Not past what readers may see: a batch is in the log a moment before it is in the memtable.
     auto record = log_reader_->Next(memtable_.last_sequence());
     if (!record) {

@@ -24,11 +24,11 @@ namespace switchback {
 
 struct FollowerOptions {
   Role role = Role::kLegacy;
-  std::string path;                               // for people
-  bool is_eager = false;                          // apply and sync at once: --ack stores
-  std::chrono::milliseconds apply_interval{500};  // how long effects gather before a transaction
-  std::size_t apply_bytes_max = kApplyBytesMax;   // of one transaction
-  std::size_t apply_record_count_max = kApplyRecordCountMax;
+  std::string path;       // for people
+  bool is_eager = false;  // apply and sync at once: --ack stores
+  // What goes into a transaction; when catching up the limits only.
+  Gathering gathering{std::chrono::milliseconds(2000), std::chrono::milliseconds(100),
+                      kApplyBytesMax, kApplyRecordCountMax};
   std::chrono::milliseconds durable_interval{
       5000};  // at most this long, and this much of the log, is applied but not durable
   std::uint64_t durable_log_bytes = 64ull << 20;

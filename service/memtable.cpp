@@ -77,10 +77,12 @@ void Memtable::Publish(const Batch& batch) {
   SB_CHECK(batch.sequence == last_sequence() + 1, "batches are published in order");
   bool is_sealed = false;
   {
+    const SteadyTime now = options_.clock->Now();
     ExclusiveLock lock(mutex_);
+    last_published_at_ = now;
     const bool is_new = segments_.empty() || !is_newest_open_;
     if (is_new) {
-      segments_.push_back(std::make_shared<Segment>(batch.sequence, options_.clock->Now()));
+      segments_.push_back(std::make_shared<Segment>(batch.sequence, now));
       is_newest_open_ = true;
     }
     Segment& newest = *segments_.back();
@@ -205,9 +207,7 @@ bool Memtable::Applied(Role role, std::uint64_t applied_sequence) {
 }
 
 std::vector<std::shared_ptr<const Segment>> Memtable::NextFor(std::uint64_t applied_sequence,
-                                                              std::chrono::milliseconds age_min,
-                                                              std::size_t bytes_max,
-                                                              std::size_t record_count_max) {
+                                                              const Gathering& gathering) {
   std::vector<std::shared_ptr<const Segment>> next;
   std::size_t records = 0;
   std::size_t bytes = 0;
@@ -217,14 +217,17 @@ std::vector<std::shared_ptr<const Segment>> Memtable::NextFor(std::uint64_t appl
     if (segment->last_sequence() <= applied_sequence) continue;
     records += segment->record_count();
     bytes += segment->byte_count();
-    is_limit_reached = records >= record_count_max || bytes >= bytes_max;
-    const bool is_too_much = records > record_count_max || bytes > bytes_max;
+    is_limit_reached = records >= gathering.record_count_max || bytes >= gathering.bytes_max;
+    const bool is_too_much = records > gathering.record_count_max || bytes > gathering.bytes_max;
     if (is_too_much && !next.empty()) break;
     next.push_back(segment);
     if (is_limit_reached) break;
   }
   if (next.empty()) return next;
-  if (!is_limit_reached && options_.clock->Now() - next.front()->created_at() < age_min) return {};
+  const SteadyTime now = options_.clock->Now();
+  const bool may_gather = now - next.front()->created_at() < gathering.age_min &&
+                          now - last_published_at_ < gathering.quiet_min;
+  if (!is_limit_reached && may_gather) return {};
   if (next.back() == segments_.back()) is_newest_open_ = false;
   return next;
 }

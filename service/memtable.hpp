@@ -38,6 +38,16 @@ struct MemtableOptions {
   const Clock* clock = &SystemClock();
 };
 
+// How much is gathered for one transaction of a follower: the more, the less a record costs. It
+// ends when the oldest effect is `age_min` old, when nothing has come for `quiet_min`, or at a
+// limit.
+struct Gathering {
+  std::chrono::milliseconds age_min{0};
+  std::chrono::milliseconds quiet_min{0};
+  std::size_t bytes_max = 0;
+  std::size_t record_count_max = 0;
+};
+
 // Thread-safe. Publish from one thread.
 class Memtable {
  public:
@@ -107,14 +117,11 @@ class Memtable {
   bool UncoverUnlessLast(Role role) SB_EXCLUDES(mutex_);
   // False when the store is not covered any more.
   bool Applied(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
-  // The segments with anything past `applied_sequence`, oldest first, as many as the
-  // two limits allow and at least one: the larger a transaction, the less a record costs. Empty
-  // while what waits is below both limits and its oldest segment younger than `age_min`. The open
-  // segment is sealed when it is among them.
+  // The segments with anything past `applied_sequence`, oldest first, as many as the limits allow
+  // and at least one; empty while more may gather. The open segment is sealed when it is among
+  // them.
   std::vector<std::shared_ptr<const Segment>> NextFor(std::uint64_t applied_sequence,
-                                                      std::chrono::milliseconds age_min,
-                                                      std::size_t bytes_max,
-                                                      std::size_t record_count_max)
+                                                      const Gathering& gathering)
       SB_EXCLUDES(mutex_);
   // Counts calls of Wake(). Take it before looking at what Wake() announces and hand it to a wait,
   // which then misses none.
@@ -153,6 +160,7 @@ class Memtable {
   mutable SharedMutex mutex_;
   std::deque<SegmentPtr> segments_ SB_GUARDED_BY(mutex_);
   bool is_newest_open_ SB_GUARDED_BY(mutex_) = false;
+  SteadyTime last_published_at_ SB_GUARDED_BY(mutex_);
   std::array<Coverage, kRoleCount> coverage_ SB_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> version_{0};
   std::atomic<std::uint64_t> last_sequence_;

@@ -28,7 +28,7 @@ class MemtableTest : public ::testing::Test {
   // One batch, in a segment of its own.
   void PublishSealed() {
     memtable_.Publish(maker_.Take());
-    (void)memtable_.NextFor(memtable_.last_sequence() - 1, 0ms, kApplyBytesMax, 1000);
+    (void)memtable_.NextFor(memtable_.last_sequence() - 1, {0ms, 0ms, kApplyBytesMax, 1000});
   }
   std::string Lookup(const std::string& name, std::string_view key) {
     std::string_view value;
@@ -53,7 +53,8 @@ class MemtableTest : public ::testing::Test {
   std::string Next(std::uint64_t applied, std::chrono::milliseconds age_min = 0ms,
                    std::size_t record_count_max = 1000, std::size_t bytes_max = 1 << 20) {
     std::string text;
-    for (const auto& segment : memtable_.NextFor(applied, age_min, bytes_max, record_count_max)) {
+    for (const auto& segment :
+         memtable_.NextFor(applied, {age_min, quiet_min_, bytes_max, record_count_max})) {
       if (!text.empty()) text += " ";
       text += std::to_string(segment->first_sequence()) + "-" +
               std::to_string(segment->last_sequence());
@@ -68,6 +69,7 @@ class MemtableTest : public ::testing::Test {
   }
 
   test::ShiftedClock clock_;
+  std::chrono::milliseconds quiet_min_ = 1h;
   test::BatchMaker maker_;
   Memtable memtable_{Options(), 0};
 };
@@ -243,6 +245,17 @@ TEST_F(MemtableTest, WhatFillsATransactionDoesNotWaitToGrowOld) {
   EXPECT_EQ(Next(20, 10min, 1000, 100), "21-25") << "full by bytes";
 }
 
+TEST_F(MemtableTest, GatheringEndsWhenNoMoreCome) {
+  quiet_min_ = 100ms;
+  memtable_.Publish(maker_.Put("a", "k1", "1").Take());
+  clock_.Advance(60ms);
+  memtable_.Publish(maker_.Put("a", "k2", "1").Take());
+  clock_.Advance(60ms);
+  EXPECT_EQ(Next(0, 10min), "") << "the last one is 60 ms old";
+  clock_.Advance(40ms);
+  EXPECT_EQ(Next(0, 10min), "1-2");
+}
+
 TEST_F(MemtableTest, LoadsWhatRecoveryHasBuilt) {
   memtable_.Publish(maker_.Put("a", "k1", "1").Take());
   auto segment = std::make_shared<Segment>(2, SteadyTime{});
@@ -405,7 +418,8 @@ TEST_F(MemtableTest, OverAnyCoveredStoreItIsTheFoldOfAllBatches) {
       memtable_.Publish(batch);
     } else if (action < 12) {
       if (!IsCovered(role)) continue;
-      const auto segments = memtable_.NextFor(applied[Index(role)], 0ms, 1 << 20, random() % 20);
+      const auto segments =
+          memtable_.NextFor(applied[Index(role)], {0ms, 0ms, 1 << 20, random() % 20});
       if (segments.empty()) continue;
       fold(stores[Index(role)], Segment::NetEffects(segments));
       applied[Index(role)] = segments.back()->last_sequence();

@@ -98,7 +98,7 @@ class PipelineWorld {
   void ApplyAll() {
     while (true) {
       const auto segments = memtable->NextFor(legacy_store->State().applied_sequence,
-                                              std::chrono::milliseconds(0), kApplyBytesMax, 1);
+                                              {.bytes_max = kApplyBytesMax, .record_count_max = 1});
       if (segments.empty()) return;
       StoreState state;
       state.log_id = log->log_id();
