@@ -263,8 +263,9 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
     if (begin.state == FollowerState::kDetached) {
       LogWarning("{} store: not in service: {}", RoleName(role), begin.reason);
     }
-    follower(role).Start(begin.state, committed, std::move(begin.reason));
+    follower(role).Place(begin.state, committed, std::move(begin.reason));
   }
+  for (const Role role : kRoles) follower(role).Start();
   pipeline_->Start();
   UpdateRouting();
   house_thread_ = std::thread([this] { KeepHouse(); });

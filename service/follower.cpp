@@ -44,8 +44,8 @@ Follower::~Follower() {
   Stop();
 }
 
-void Follower::Start(FollowerState state, const StoreState& committed, std::string reason) {
-  SB_CHECK(!thread_.joinable(), "a follower is started once");
+void Follower::Place(FollowerState state, const StoreState& committed, std::string reason) {
+  SB_CHECK(!thread_.joinable(), "a follower is placed before it starts");
   SB_CHECK(state != FollowerState::kInSync && state != FollowerState::kFailed,
            "it finds out by itself");
   committed_ = committed;
@@ -70,6 +70,10 @@ void Follower::Start(FollowerState state, const StoreState& committed, std::stri
     reason_.clear();
     state_.store(FollowerState::kInSync, std::memory_order_release);
   }
+}
+
+void Follower::Start() {
+  SB_CHECK(!thread_.joinable(), "a follower is started once");
   thread_ = std::thread([this] { Run(); });
 }
 

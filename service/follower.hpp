@@ -52,10 +52,13 @@ class Follower {
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
 
-  // Where to begin: kDetached, kCatchingUp (the store holds the log up to `state`) or kBackfilling
-  // (a fill to be resumed).
-  void Start(FollowerState state, const StoreState& committed, std::string reason)
+  // Where to begin: kDetached, kCatchingUp (the store holds the log up to `committed`) or
+  // kBackfilling (a fill to be resumed). A store that the memtable covers is in sync from here on,
+  // so all stores are placed before any starts: what the first to apply has applied would leave the
+  // memtable.
+  void Place(FollowerState state, const StoreState& committed, std::string reason)
       SB_EXCLUDES(mutex_);
+  void Start();
   // Ends the thread after the transaction at hand. Does not drain.
   void Stop() SB_EXCLUDES(mutex_);
 
