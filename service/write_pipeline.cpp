@@ -143,6 +143,9 @@ void WritePipeline::Run() {
     group_size_ = writes.size();
     writes.clear();
   }
+  // A write that was refused because its sync failed may stand in the log: a new file makes it void,
+  // or the next start would find it.
+  if (is_log_failed_) ProbeLog();
 }
 
 // Without writes to try it with, a failed log would stay failed and whoever waits for readiness

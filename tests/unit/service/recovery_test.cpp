@@ -137,6 +137,20 @@ TEST_F(RecoveryTest, ACleanStopLeavesNothingToReplay) {
   ExpectBothHold(51);
 }
 
+// Its bytes are in the log, and only that the sync failed has kept it from counting.
+TEST_F(RecoveryTest, ACleanStopMakesAWriteVoidWhoseSyncFailed) {
+  world_.Open();
+  Write(0, 2);
+  {
+    const ScopedFailpoints failpoints("log.sync=error@1");
+    EXPECT_FALSE(world_.Put("c", "k1", "never acknowledged").has_value());
+  }
+  world_.Reopen();
+
+  EXPECT_EQ(world_.Get("c", "k1"), "v");
+  ExpectBothHold(2);
+}
+
 // A store that has just failed is given a moment to come back before the process goes.
 TEST_F(RecoveryTest, ACleanStopWaitsForAStoreThatIsComingBack) {
   world_.Open();

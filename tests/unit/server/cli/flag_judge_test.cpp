@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/log.hpp"
 #include "flags/flag_parser.hpp"
 #include "tests/unit/server/http/stub_service.hpp"
 
@@ -9,6 +10,7 @@ namespace switchback {
 namespace {
 
 FlagSnapshot SnapshotOf(std::uint64_t revision, std::string_view json) {
+  SetLogLevel(LogLevel::kInfo);  // whatever tests before this one have set
   FlagSnapshot snapshot;
   snapshot.revision = revision;
   snapshot.is_from_file = true;
