@@ -85,7 +85,7 @@ class LmdbEnvironment {
   [[nodiscard]] std::string LockPath() const;
 
   const LmdbOptions options_;
-  bool is_file_ = false;
+  std::atomic<bool> is_file_{false};  // FileBytes() asks while the environment is reopened
   bool is_claimed_ = false;
   MdbEnvHandle env_;
   ReaderGate gate_;
