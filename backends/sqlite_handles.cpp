@@ -167,6 +167,18 @@ Result<SqliteHandle> OpenSqliteReader(const SqliteOptions& options) {
   return db;
 }
 
+Result<SqliteHandle> OpenSqliteDurable(const std::string& path) {
+  auto db = OpenConnection(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!db) return db;
+  SB_RETURN_IF_ERROR(SetConfig(db->get(), SQLITE_DBCONFIG_DEFENSIVE, 1));
+  SB_RETURN_IF_ERROR(SetConfig(db->get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0));
+  // TRUNCATE, since SQLite ignores errors of directory syncs, which DELETE would depend on.
+  SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA journal_mode=TRUNCATE"));
+  SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA synchronous=FULL"));
+  SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA cell_size_check=ON"));
+  return db;
+}
+
 bool IsSingleWriterRuleNeeded(int sqlite_version_number) {
   const auto is_fixed_in = [&](int from, int below) {
     return sqlite_version_number >= from && sqlite_version_number < below;

@@ -80,6 +80,10 @@ Result<SqliteHandle> OpenSqliteWriter(const SqliteOptions& options);
 // anyway.
 Result<SqliteHandle> OpenSqliteReader(const SqliteOptions& options);
 
+// A small database of ours beside the stores, each commit of which is durable on return: a rollback
+// journal and synchronous=FULL. Makes the file when there is none. One connection at a time.
+Result<SqliteHandle> OpenSqliteDurable(const std::string& path);
+
 // Whether this version of SQLite can corrupt a database when a checkpoint of one connection
 // overlaps a writer on another (the WAL-reset bug; fixed in 3.44.6, 3.50.7 and 3.51.3). We keep to
 // one connection for both in any case.

@@ -1,21 +1,15 @@
 #include "migration/migrator.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/core.h>
 
 #include <utility>
 
 #include "common/check.hpp"
 #include "common/log.hpp"
+#include "migration/journal.hpp"
 
 namespace switchback {
 namespace {
-
-std::string FormatUtc(WallTime time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
-}
 
 std::string DetachedStateName(const FollowerStatus& target, const FillAttempt* attempt) {
   if (attempt == nullptr) return "none";

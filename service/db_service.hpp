@@ -162,6 +162,20 @@ class DbService {
   // kRefused when it was not changed.
   virtual Status AcceptForeignLegacy() = 0;
 
+  // Runs `task` on the thread that writes to that role's store, between two of its transactions,
+  // and returns what it returned; the service goes on meanwhile, from the log and the memtable. The
+  // task may use the backend as its owner does, and must leave the StoreState and the effects
+  // applied so far as they are, or the store detached from service beforehand. kBusy when the
+  // thread does not get to it within `wait_max` (it will not run then), kConflict when another
+  // task is under way, kCancelled when stopping.
+  using StoreTask = std::function<Status(Backend&)>;
+  virtual Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) = 0;
+
+  // Asked whenever a flag wants unified to answer, after the store's own state: an error refuses
+  // the flip with its message. Call it before flags are published; thread-safe afterwards. Called
+  // from any thread, must be quick.
+  virtual void SetFlipGate(std::function<Status()> gate) = 0;
+
   // The seam for the migrator (service/fill.hpp). kRefused when `target` is in sync already, or
   // when the source is not; but a fill that was interrupted may be resumed at any time, and waits
   // for its source by itself.

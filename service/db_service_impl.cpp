@@ -415,7 +415,8 @@ Status DbServiceImpl::MayApply(const FlagRule& rule) {
 Status DbServiceImpl::MayApply(const FlagRule& rule, FollowerState state) {
   const bool wants_unified = rule.share() > 0 || !rule.allow().empty();
   if (!wants_unified || !rule.enabled()) return {};
-  if (state == FollowerState::kInSync || state == FollowerState::kCatchingUp) return {};
+  if (state == FollowerState::kInSync || state == FollowerState::kCatchingUp)
+    return flip_gate_ ? flip_gate_() : Status{};
   FollowerStatus status = follower(Role::kUnified).GetStatus(log_->last_sequence());
   return Fail(ErrorCode::kRefused, std::string("unified is not in sync (") +
                                        FollowerStateName(state) +

@@ -47,6 +47,10 @@ class DbServiceImpl final : public DbService, private FillAccess {
   ServiceStatus GetStatus() override SB_EXCLUDES(routing_mutex_);
   MetricsSnapshot GetMetrics() override { return metrics_.Snapshot(); }
   Status AcceptForeignLegacy() override;
+  Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) override {
+    return follower(role).RunTask(std::move(task), wait_max);
+  }
+  void SetFlipGate(std::function<Status()> gate) override { flip_gate_ = std::move(gate); }
   Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) override;
   FillAccess& fill_access() override { return *this; }
 
@@ -99,6 +103,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   std::unique_ptr<Memtable> memtable_;
   std::array<std::unique_ptr<Follower>, kRoleCount> followers_;
   std::unique_ptr<WritePipeline> pipeline_;
+
+  std::function<Status()> flip_gate_;  // set before the first flag; empty = open
 
   std::atomic<std::uint64_t> refused_load_{0};  // FlagSnapshot::load_count that JudgeFlags refused
   Mutex routing_mutex_;

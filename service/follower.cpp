@@ -204,10 +204,70 @@ Status Follower::StartFill(FillMode mode, std::unique_ptr<FillSource> source) {
 void Follower::Run() {
   PaceWritesOfThisThread([this] { NoteProgress(); });
   while (!stop_.load(std::memory_order_relaxed)) {
+    if (has_task_.load(std::memory_order_acquire)) RunPendingTask();
     CheckAloneIfDue();
     Step();
     MakeDurableIfDue();
   }
+  CancelPendingTask();
+}
+
+Status Follower::RunTask(Task task, std::chrono::milliseconds wait_max) {
+  const SteadyTime deadline = std::chrono::steady_clock::now() + wait_max;
+  const auto busy = [this](const char* what) {
+    return Fail(ErrorCode::kBusy, std::string(RoleName(options_.role)) + " store " + what);
+  };
+  MutexLock lock(mutex_);
+  if (stop_) return Fail(ErrorCode::kCancelled, "the service is stopping");
+  if (pending_task_)
+    return Fail(ErrorCode::kConflict, std::string(RoleName(options_.role)) +
+                                          " store has another operation under way");
+  pending_task_.emplace();
+  pending_task_->task = std::move(task);
+  has_task_.store(true, std::memory_order_release);
+  wake_.NotifyAll();
+  memtable_.Wake();
+  while (pending_task_->state != TaskState::kDone) {
+    // Once it runs it is waited for, however long: its outcome must be known.
+    if (pending_task_->state == TaskState::kRunning) {
+      wake_.Wait(mutex_);
+    } else if (!wake_.WaitUntil(mutex_, deadline) &&
+               pending_task_->state == TaskState::kWaiting) {
+      pending_task_.reset();
+      has_task_.store(false, std::memory_order_release);
+      return busy("does not answer");
+    }
+  }
+  Status outcome = std::move(pending_task_->outcome);
+  pending_task_.reset();
+  return outcome;
+}
+
+void Follower::RunPendingTask() {
+  Task task;
+  {
+    MutexLock lock(mutex_);
+    has_task_.store(false, std::memory_order_release);
+    if (!pending_task_ || pending_task_->state != TaskState::kWaiting) return;
+    pending_task_->state = TaskState::kRunning;
+    task = std::move(pending_task_->task);
+  }
+  Status outcome;
+  if (needs_reopen_) outcome = Reopen();
+  if (outcome) outcome = task(*backend_);
+  NoteProgress();
+  MutexLock lock(mutex_);
+  pending_task_->outcome = std::move(outcome);
+  pending_task_->state = TaskState::kDone;
+  wake_.NotifyAll();
+}
+
+void Follower::CancelPendingTask() {
+  MutexLock lock(mutex_);
+  if (!pending_task_ || pending_task_->state != TaskState::kWaiting) return;
+  pending_task_->outcome = Fail(ErrorCode::kCancelled, "the service is stopping");
+  pending_task_->state = TaskState::kDone;
+  wake_.NotifyAll();
 }
 
 void Follower::Step() {
@@ -267,7 +327,7 @@ void Follower::WaitWhileDetached() {
   if (fill_) EndFill();
   if (auto forgotten = ForgetIfAsked(); !forgotten) return OnStoreError(forgotten.error());
   MutexLock lock(mutex_);
-  if (!stop_ && !pending_fill_ && !is_forget_asked_)
+  if (!stop_ && !pending_fill_ && !is_forget_asked_ && !has_task_)
     wake_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kIdleWait);
 }
 
@@ -293,7 +353,7 @@ Status Follower::ForgetIfAsked() {
 void Follower::Pause(std::chrono::milliseconds time) {
   const SteadyTime until = std::chrono::steady_clock::now() + time;
   MutexLock lock(mutex_);
-  while (!stop_ && !pending_fill_ && wake_.WaitUntil(mutex_, until)) {
+  while (!stop_ && !pending_fill_ && !has_task_ && wake_.WaitUntil(mutex_, until)) {
   }
 }
 
@@ -329,7 +389,7 @@ void Follower::FollowOnce() {
     if (auto reopened = Reopen(); !reopened) return OnStoreError(reopened.error());
   }
   const std::uint64_t wakes = memtable_.WakeCount();
-  if (!is_in_sync() || stop_) return;
+  if (!is_in_sync() || stop_ || has_task_) return;
   Gathering gathering = options_.gathering;
   if (IsHurried()) gathering.age_min = {};
   const auto segments = memtable_.NextFor(applied_sequence(), gathering);
@@ -399,7 +459,7 @@ void Follower::RecoverOnce() {
   {
     MutexLock lock(mutex_);
     if (is_foreign_ && !is_accept_asked_) {  // only an operator can say what the store is worth now
-      if (!stop_ && !pending_fill_)
+      if (!stop_ && !pending_fill_ && !has_task_)
         wake_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kIdleWait);
       return;
     }

@@ -84,6 +84,12 @@ class Follower {
   // Gives it up whatever its state, and makes the store itself say that a new fill is needed, so
   // that no restart brings it back. Waits for that; kBusy when `wait_max` passes first.
   Status Forget(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
+  // Runs `task` on the follower's thread, between two transactions, whatever the state, and returns
+  // what it returned. It may use the backend as its owner: what it commits there must keep I2, and
+  // must keep the StoreState. One at a time (kConflict). kBusy when the thread does not get to it
+  // within `wait_max`: the task will not run then. kCancelled: stopping.
+  using Task = std::function<Status(Backend&)>;
+  Status RunTask(Task task, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
   // Apply and make durable up to `sequence` without waiting for more.
   void Hurry(std::uint64_t sequence) SB_EXCLUDES(mutex_);
   // Whether it failed because another process has changed the store.
@@ -102,9 +108,17 @@ class Follower {
     FillMode mode;
     std::unique_ptr<FillSource> source;
   };
+  enum class TaskState : std::uint8_t { kWaiting, kRunning, kDone };
+  struct PendingTask {
+    Task task;
+    TaskState state = TaskState::kWaiting;
+    Status outcome;
+  };
   void Run();
   void NoteProgress();
   void Step();
+  void RunPendingTask() SB_EXCLUDES(mutex_);
+  void CancelPendingTask() SB_EXCLUDES(mutex_);
   void BeginPendingFill(PendingFill fill) SB_EXCLUDES(mutex_);
   void BeginFillLater(FillMode mode, const Error& error) SB_EXCLUDES(mutex_);
   void EndFill() SB_EXCLUDES(mutex_);
@@ -173,6 +187,8 @@ class Follower {
   bool is_forget_asked_ SB_GUARDED_BY(mutex_) = false;
   bool is_fill_under_way_ SB_GUARDED_BY(mutex_) = false;  // fill_ belongs to the thread
   std::optional<PendingFill> pending_fill_ SB_GUARDED_BY(mutex_);
+  std::optional<PendingTask> pending_task_ SB_GUARDED_BY(mutex_);
+  std::atomic<bool> has_task_{false};  // a task waits: end what you wait for
   std::thread thread_;
 };
 

@@ -126,6 +126,11 @@ class FakeDbService final : public DbService {
                    std::unique_ptr<FillSource> /*source*/) override {
     return Fail(ErrorCode::kUnsupported, "the fake fills nothing");
   }
+  Status RunOnStore(Role /*role*/, StoreTask /*task*/,
+                    std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "the fake has no stores");
+  }
+  void SetFlipGate(std::function<Status()> /*gate*/) override {}
   FillAccess& fill_access() override {
     SB_CHECK(false, "the fake has no fill access");
     std::abort();

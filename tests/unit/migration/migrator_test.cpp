@@ -10,6 +10,7 @@ namespace {
 // A service of which only what the migrator asks for works. The test plays the follower.
 class FakeService : public DbService {
  public:
+  std::function<Status()> flip_gate;
   FakeService() {
     status.followers[Index(Role::kLegacy)].state = FollowerState::kInSync;
     status.followers[Index(Role::kUnified)].state = FollowerState::kDetached;
@@ -17,6 +18,11 @@ class FakeService : public DbService {
   FollowerStatus& unified() { return status.followers[Index(Role::kUnified)]; }
   FollowerStatus& legacy() { return status.followers[Index(Role::kLegacy)]; }
 
+  Status RunOnStore(Role /*role*/, StoreTask /*task*/,
+                    std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "no stores here");
+  }
+  void SetFlipGate(std::function<Status()> gate) override { flip_gate = std::move(gate); }
   Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) override {
     EXPECT_EQ(target, Role::kUnified);
     if (fill_error) return Fail(*fill_error);

@@ -14,6 +14,7 @@ namespace switchback {
 
 class StubService final : public DbService {
  public:
+  std::function<Status()> flip_gate;
   StubService() {
     for (FollowerStatus& follower : status.followers) follower.state = FollowerState::kInSync;
     status.stage = "dualwrite";
@@ -68,6 +69,11 @@ class StubService final : public DbService {
   Status AcceptForeignLegacy() override {
     return Fail(ErrorCode::kRefused, "legacy was not changed by another process");
   }
+  Status RunOnStore(Role /*role*/, StoreTask /*task*/,
+                    std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "no stores here");
+  }
+  void SetFlipGate(std::function<Status()> gate) override { flip_gate = std::move(gate); }
   Status StartFill(Role, FillMode, std::unique_ptr<FillSource>) override {
     return Fail(ErrorCode::kRefused, "unified is in sync already");
   }

@@ -1,0 +1,120 @@
+// What operations remember, in <data-dir>/control.sqlite: apart from both stores, so that it works
+// when they don't. Four things: small documents (the state of a state machine), operations with
+// their steps, an audit trail, and lists of findings (records that a pass has to name).
+//
+// Everything is durable on return. Nothing here is written per record or per chunk of a copy: the
+// progress of a fill lives in its target, beside the records (StoreState).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/sqlite_handles.hpp"
+#include "common/clock.hpp"
+#include "common/result.hpp"
+#include "common/sync.hpp"
+
+namespace switchback {
+
+struct OperationStep {
+  std::string name;
+  std::string status;  // "running" "done" "failed"
+  std::string started_at;
+  std::string ended_at;  // "" while it runs
+  std::string detail;    // what came of it, for people
+};
+
+struct OperationRecord {
+  std::int64_t id = 0;
+  std::string kind;    // "migration", "migration-rollback", "verify", "schema", ...
+  std::string actor;   // who asked for it
+  std::string reason;  // why, "" when nobody said
+  std::string status;  // "running" "done" "failed" "cancelled"
+  std::string started_at;
+  std::string ended_at;  // "" while it runs
+  std::string detail;    // JSON object: figures and results
+  std::vector<OperationStep> steps;
+};
+
+struct AuditEntry {
+  std::int64_t id = 0;
+  std::string time;
+  std::string actor;
+  std::string action;
+  std::string detail;
+};
+
+// A record that somebody has to know about, in a named list. One entry a record.
+struct Finding {
+  std::string collection;
+  std::string key;
+  std::string detail;  // JSON object
+};
+
+// Thread-safe; calls take turns and block for the disk. Times are UTC, ISO 8601.
+// Errors of every call: kIo, kNoSpace, kCorruption, kBusy (somebody else has the file locked).
+class Journal {
+ public:
+  // Makes the file when there is none. `clock` outlives it. kUnsupported: made by a newer version.
+  static Result<std::unique_ptr<Journal>> Open(const std::string& path, const Clock& clock);
+
+  // --- Documents: JSON text by name ---
+  Result<std::optional<std::string>> Load(std::string_view name) SB_EXCLUDES(mutex_);
+  Status Store(std::string_view name, std::string_view json) SB_EXCLUDES(mutex_);
+  Status Remove(std::string_view name) SB_EXCLUDES(mutex_);
+
+  // --- Operations ---
+  Result<std::int64_t> BeginOperation(std::string_view kind, std::string_view actor,
+                                      std::string_view reason) SB_EXCLUDES(mutex_);
+  // Adds the step, or overwrites one of the same name: a step that is repeated after a crash.
+  Status BeginStep(std::int64_t operation, std::string_view step) SB_EXCLUDES(mutex_);
+  Status EndStep(std::int64_t operation, std::string_view step, std::string_view status,
+                 std::string_view detail) SB_EXCLUDES(mutex_);
+  Status EndOperation(std::int64_t operation, std::string_view status, std::string_view detail_json)
+      SB_EXCLUDES(mutex_);
+  // The newest first, at most `count_max`, of one kind or ("") all.
+  Result<std::vector<OperationRecord>> Operations(std::string_view kind, std::size_t count_max)
+      SB_EXCLUDES(mutex_);
+
+  // --- Audit: who did what ---
+  Status Audit(std::string_view actor, std::string_view action, std::string_view detail)
+      SB_EXCLUDES(mutex_);
+  // The newest first.
+  Result<std::vector<AuditEntry>> AuditTrail(std::size_t count_max) SB_EXCLUDES(mutex_);
+
+  // --- Findings ---
+  // In one transaction; an entry of the same record is replaced.
+  Status AddFindings(std::string_view list, std::span<const Finding> findings) SB_EXCLUDES(mutex_);
+  Status RemoveFinding(std::string_view list, std::string_view collection, std::string_view key)
+      SB_EXCLUDES(mutex_);
+  Status ClearFindings(std::string_view list) SB_EXCLUDES(mutex_);
+  Result<std::uint64_t> CountFindings(std::string_view list) SB_EXCLUDES(mutex_);
+  // At most `count_max`, in the order of collection and key, beginning after (collection, key).
+  Result<std::vector<Finding>> Findings(std::string_view list, std::string_view after_collection,
+                                        std::string_view after_key, std::size_t count_max)
+      SB_EXCLUDES(mutex_);
+
+ private:
+  Journal(SqliteHandle db, const Clock& clock) : db_(std::move(db)), clock_(clock) {}
+
+  using Bind = std::function<void(sqlite3_stmt*)>;
+  using Row = std::function<void(sqlite3_stmt*)>;
+  // Runs one statement to its end; `row` sees each row.
+  Status Run(std::string_view sql, const Bind& bind, const Row& row = {}) SB_REQUIRES(mutex_);
+  [[nodiscard]] std::string Now() const;
+
+  Mutex mutex_;
+  SqliteHandle db_ SB_GUARDED_BY(mutex_);
+  const Clock& clock_;
+};
+
+// "2026-11-21T10:00:00Z".
+std::string FormatUtc(WallTime time);
+
+}  // namespace switchback
