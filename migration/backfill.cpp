@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/check.hpp"
+#include "common/log.hpp"
 
 namespace switchback {
 namespace {
@@ -50,9 +51,11 @@ Result<FillStep> Backfill::Next(const StoreState& committed) {
   SB_CHECK(!committed.fill_collection.empty() || committed.fill_key.empty(),
            "a cursor's key belongs to a collection");
   if (progress_->is_cancelled()) return Fail(ErrorCode::kCancelled, "the fill was cancelled");
-  Pause();
+  SB_RETURN_IF_ERROR(KeepPace());
   arena_.Reset();
   pending_ = {};
+  pending_.begun_at = std::chrono::steady_clock::now();
+  if (options_.invalid != nullptr) options_.invalid->Drop();
   auto step = NextFromSnapshot(committed);
   if (!step) {
     log_.reset();
@@ -62,10 +65,17 @@ Result<FillStep> Backfill::Next(const StoreState& committed) {
   return step;
 }
 
-void Backfill::Pause() const {
-  if (!options_.throttle) return;
-  const auto pause = std::min(options_.throttle(), BackfillOptions::kPauseMax);
-  if (pause.count() > 0) std::this_thread::sleep_for(pause);
+// Sleeps for a short wait and sends the follower away for a long one, so that it can do something
+// else meanwhile.
+Status Backfill::KeepPace() const {
+  if (progress_->is_paused()) return Fail(ErrorCode::kBusy, "paused by an operator");
+  if (options_.throttle == nullptr) return {};
+  SB_RETURN_IF_ERROR(options_.throttle->MayGoOn());
+  const auto wait = not_before_ - std::chrono::steady_clock::now();
+  if (wait.count() <= 0) return {};
+  std::this_thread::sleep_for(std::min<SteadyTime::duration>(wait, kSleepMax));
+  if (wait <= kSleepMax) return {};
+  return Fail(ErrorCode::kBusy, "the copy keeps to its pace");
 }
 
 Status Backfill::OpenSnapshot() {
@@ -197,6 +207,9 @@ std::size_t Backfill::AddCovered(const LogBatch& batch, const FillCursor& cursor
 }
 
 Result<bool> Backfill::AddChunk(FillCursor& cursor, std::vector<Effect>& effects) {
+  chunk_bytes_max_ = options_.throttle == nullptr
+                         ? options_.chunk_bytes_max
+                         : options_.throttle->ChunkBytes(options_.chunk_bytes_max);
   const auto names = view_->CollectionNames();
   if (!names) return Fail(names.error());
   SB_CHECK(std::is_sorted(names->begin(), names->end()), "collections come in the cursor's order");
@@ -229,6 +242,7 @@ Result<bool> Backfill::AddRecords(const Collection& collection, FillCursor& curs
     effects.push_back({EffectKind::kPut, &collection, last_key, arena_.Copy(value)});
     pending_.records += 1;
     pending_.bytes += key.size() + value.size();
+    if (options_.invalid != nullptr) options_.invalid->Inspect(collection.name, key, value);
     return true;
   };
   SB_RETURN_IF_ERROR(view_->Scan(collection, after, visit));
@@ -244,7 +258,7 @@ Result<bool> Backfill::AddRecords(const Collection& collection, FillCursor& curs
 bool Backfill::HasRoomFor(std::size_t record_bytes) const {
   if (pending_.records == 0) return true;
   return pending_.records < options_.chunk_record_count_max &&
-         pending_.bytes + record_bytes <= options_.chunk_bytes_max;
+         pending_.bytes + record_bytes <= chunk_bytes_max_;
 }
 
 // Counts what was done before this process at the first step, and the total now and then.
@@ -308,6 +322,15 @@ Result<std::uint64_t> Backfill::CountCovered(const FillCursor& cursor) {
 }
 
 void Backfill::Committed() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (options_.throttle != nullptr)
+    not_before_ =
+        now + options_.throttle->PauseAfter(now - pending_.begun_at, pending_.records,
+                                            pending_.bytes);
+  if (options_.invalid != nullptr) {
+    if (auto listed = options_.invalid->Flush(); !listed)
+      LogWarning("cannot list invalid records: {}", listed.error().message);
+  }
   progress_->StepCommitted(pending_.records, pending_.bytes, pending_.collection);
   if (pending_.is_last) progress_->SetFilled();
 }

@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +19,8 @@
 #include "migration/backfill_progress.hpp"
 #include "migration/byte_arena.hpp"
 #include "migration/fill_cursor.hpp"
+#include "migration/invalid_records.hpp"
+#include "migration/throttle.hpp"
 #include "service/fill.hpp"
 
 namespace switchback {
@@ -37,21 +38,25 @@ struct BackfillOptions {
   // held.
   std::size_t log_scan_effect_count_max = 262144;
 
-  // Asked before each step; the step waits that long, at most kPauseMax. Empty = never.
-  std::function<std::chrono::milliseconds()> throttle;
-  static constexpr std::chrono::milliseconds kPauseMax{200};
+  // Says how fast to go and when to stand still; null = as fast as it can.
+  const Throttle* throttle = nullptr;
+  // Looks at each record; null = nobody does.
+  InvalidRecords* invalid = nullptr;
 };
 
-// Runs on the target's follower thread. `access` outlives it. Each Next blocks for reading one
-// bounded chunk, holding a snapshot of the source for no longer than that.
+// Runs on the target's follower thread. `access` and what the options point to outlive it. Each
+// Next blocks for reading one bounded chunk, holding a snapshot of the source for no longer than
+// that, and to keep its pace for kSleepMax at most.
 class Backfill : public FillSource {
  public:
+  static constexpr std::chrono::milliseconds kSleepMax{200};
+
   Backfill(FillAccess& access, BackfillOptions options, std::shared_ptr<BackfillProgress> progress);
 
   // Errors: kNotFound (the log no longer holds what the target has missed: only a fill from scratch
   // helps, and the progress says so), kRefused (the source follows another log), kBusy (the source
-  // has yet to catch up with what the target has seen), kCancelled; else those of the source's
-  // ReadView and of the log.
+  // has yet to catch up with what the target has seen; paused; kept back by the throttle),
+  // kCancelled; else those of the source's ReadView and of the log.
   Result<FillStep> Next(const StoreState& committed) override;
   void Committed() override;
 
@@ -62,9 +67,10 @@ class Backfill : public FillSource {
     std::uint64_t bytes = 0;
     std::string collection;
     bool is_last = false;
+    SteadyTime begun_at;
   };
 
-  void Pause() const;
+  Status KeepPace() const;
   Status OpenSnapshot();
   Result<FillStep> NextFromSnapshot(const StoreState& committed);
   static Status CheckSource(const StoreState& committed, const StoreState& source);
@@ -94,6 +100,8 @@ class Backfill : public FillSource {
   std::unique_ptr<LogBatchReader> log_;
   std::uint64_t log_position_ = 0;
   PendingStep pending_;
+  SteadyTime not_before_;  // of the next step
+  std::size_t chunk_bytes_max_ = 0;  // of the step at hand
   std::uint64_t step_count_ = 0;
 };
 

@@ -41,18 +41,21 @@ void BackfillProgress::StepCommitted(std::uint64_t records, std::uint64_t bytes,
   figures_.bytes_done += bytes;
   figures_.current_collection = collection;
   figures_.error.reset();
-  UpdateRate(records);
+  UpdateRates(records, bytes);
 }
 
-// An exponentially weighted mean of the rate of each step, weighted by the time the step took.
-void BackfillProgress::UpdateRate(std::uint64_t records) {
+// Exponentially weighted means of the rates of each step, weighted by the time the step took.
+void BackfillProgress::UpdateRates(std::uint64_t records, std::uint64_t bytes) {
   const SteadyTime now = clock_.Now();
   const double seconds = std::chrono::duration<double>(now - rate_time_).count();
   SB_CHECK(seconds >= 0, "steady time does not go back");
   if (seconds <= 0) return;
-  const double rate = static_cast<double>(records) / seconds;
   const double weight = is_rate_known_ ? 1.0 - std::exp(-seconds / kRateSeconds) : 1.0;
-  figures_.records_per_second += weight * (rate - figures_.records_per_second);
+  const auto move = [&](double& rate, std::uint64_t amount) {
+    rate += weight * (static_cast<double>(amount) / seconds - rate);
+  };
+  move(figures_.records_per_second, records);
+  move(figures_.bytes_per_second, bytes);
   is_rate_known_ = true;
   rate_time_ = now;
 }

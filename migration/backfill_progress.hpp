@@ -21,6 +21,7 @@ struct BackfillFigures {
   std::uint64_t records_total = 0;  // in the source, as of a moment ago
   std::uint64_t bytes_done = 0;     // keys and values filled by this process
   double records_per_second = 0;    // over about the last ten seconds
+  double bytes_per_second = 0;
   std::string current_collection;
   std::optional<Error> error;  // of the last attempt, until a step succeeds
   bool needs_scratch = false;  // the fill cannot be resumed: start from an empty target
@@ -49,13 +50,18 @@ class BackfillProgress {
   void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_cancelled() const { return is_cancelled_.load(std::memory_order_relaxed); }
 
+  // The fill stands still from its next step on, until it is resumed.
+  void SetPaused(bool is_paused) { is_paused_.store(is_paused, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_paused() const { return is_paused_.load(std::memory_order_relaxed); }
+
   [[nodiscard]] BackfillFigures Figures() const SB_EXCLUDES(mutex_);
 
  private:
-  void UpdateRate(std::uint64_t records) SB_REQUIRES(mutex_);
+  void UpdateRates(std::uint64_t records, std::uint64_t bytes) SB_REQUIRES(mutex_);
 
   const Clock& clock_;
   std::atomic<bool> is_cancelled_{false};
+  std::atomic<bool> is_paused_{false};
   mutable Mutex mutex_;
   BackfillFigures figures_ SB_GUARDED_BY(mutex_);
   SteadyTime rate_time_ SB_GUARDED_BY(mutex_);  // of the last step that counted

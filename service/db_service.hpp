@@ -171,6 +171,12 @@ class DbService {
   using StoreTask = std::function<Status(Backend&)>;
   virtual Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) = 0;
 
+  // Takes that role out of service and removes all that it holds: a store as if never filled.
+  // kRefused when the other role is not in sync; kBusy as RunOnStore: it is out of service then,
+  // and what it holds counts for something still: call again.
+  virtual Status ClearStore(Role role, const std::string& reason,
+                            std::chrono::milliseconds wait_max) = 0;
+
   // Asked whenever a flag wants unified to answer, after the store's own state: an error refuses
   // the flip with its message. Call it before flags are published; thread-safe afterwards. Called
   // from any thread, must be quick.

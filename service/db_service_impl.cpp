@@ -191,8 +191,11 @@ Status DbServiceImpl::AttachNewStores(std::array<Opened, kRoleCount>& stores) {
 DbServiceImpl::Begin DbServiceImpl::WhereToBegin(Role role, const StoreState& committed) const {
   if (committed.log_id.empty())
     return {FollowerState::kDetached, "not filled yet: run `switchback migrate start`"};
-  if (committed.applied_sequence + 1 < log_->first_sequence() &&
-      !(committed.is_filling && committed.fill_collection.empty())) {
+  // A fill that has copied nothing needs nothing of the log, and a store that was given up for good
+  // looks the same. Whoever owns fills knows which it is.
+  if (committed.is_filling && committed.fill_collection.empty())
+    return {FollowerState::kDetached, "holds nothing that counts: run `switchback migrate start`"};
+  if (committed.applied_sequence + 1 < log_->first_sequence()) {
     return {FollowerState::kDetached,
             std::string("stands at batch ") + std::to_string(committed.applied_sequence) +
                 ", the log begins at " + std::to_string(log_->first_sequence()) +
@@ -494,11 +497,19 @@ Status DbServiceImpl::MayFill(Role target) const {
                                        FollowerStateName(source));
 }
 
+Status DbServiceImpl::ClearStore(Role role, const std::string& reason,
+                                 std::chrono::milliseconds wait_max) {
+  if (!follower(Other(role)).is_in_sync()) {
+    return Fail(ErrorCode::kRefused, std::string(RoleName(Other(role))) + " is " +
+                                         FollowerStateName(follower(Other(role)).state()) + ": " +
+                                         RoleName(role) + " may hold records that it lacks");
+  }
+  return follower(role).Clear(reason, wait_max);
+}
+
 Status DbServiceImpl::StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) {
   // An interrupted fill has been decided upon: it waits in its follower until it can go on.
-  const bool is_interrupted =
-      mode == FillMode::kResume && follower(target).state() == FollowerState::kBackfilling;
-  if (!is_interrupted) SB_RETURN_IF_ERROR(MayFill(target));
+  if (mode != FillMode::kResume) SB_RETURN_IF_ERROR(MayFill(target));
   return follower(target).StartFill(mode, std::move(source));
 }
 

@@ -50,6 +50,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) override {
     return follower(role).RunTask(std::move(task), wait_max);
   }
+  Status ClearStore(Role role, const std::string& reason,
+                    std::chrono::milliseconds wait_max) override;
   void SetFlipGate(std::function<Status()> gate) override { flip_gate_ = std::move(gate); }
   Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) override;
   FillAccess& fill_access() override { return *this; }

@@ -155,21 +155,21 @@ void Follower::GiveUp(const std::string& reason) {
   }
 }
 
-Status Follower::Forget(const std::string& reason, std::chrono::milliseconds wait_max) {
-  const SteadyTime deadline = std::chrono::steady_clock::now() + wait_max;
+void Follower::Detach(const std::string& reason) {
   while (state() != FollowerState::kDetached) {  // it may come back in between
     LeaveService(reason, true);
     GiveUp(reason);
   }
-  MutexLock lock(mutex_);
-  is_forget_asked_ = true;
-  wake_.NotifyAll();
-  while (is_forget_asked_) {
-    if (!wake_.WaitUntil(mutex_, deadline) && is_forget_asked_)
-      return Fail(ErrorCode::kBusy,
-                  std::string(RoleName(options_.role)) + " store does not answer: " + reason_);
-  }
-  return {};
+}
+
+Status Follower::Forget(const std::string& reason, std::chrono::milliseconds wait_max) {
+  Detach(reason);
+  return RunOnThread([this] { return CountForNothing(); }, wait_max);
+}
+
+Status Follower::Clear(const std::string& reason, std::chrono::milliseconds wait_max) {
+  Detach(reason);
+  return RunOnThread([this] { return BecomeNew(); }, wait_max);
 }
 
 void Follower::Hurry(std::uint64_t sequence) {
@@ -213,6 +213,14 @@ void Follower::Run() {
 }
 
 Status Follower::RunTask(Task task, std::chrono::milliseconds wait_max) {
+  const auto run = [this, task = std::move(task)]() -> Status {
+    if (needs_reopen_) SB_RETURN_IF_ERROR(Reopen());
+    return task(*backend_);
+  };
+  return RunOnThread(run, wait_max);
+}
+
+Status Follower::RunOnThread(std::function<Status()> task, std::chrono::milliseconds wait_max) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + wait_max;
   const auto busy = [this](const char* what) {
     return Fail(ErrorCode::kBusy, std::string(RoleName(options_.role)) + " store " + what);
@@ -244,7 +252,7 @@ Status Follower::RunTask(Task task, std::chrono::milliseconds wait_max) {
 }
 
 void Follower::RunPendingTask() {
-  Task task;
+  std::function<Status()> task;
   {
     MutexLock lock(mutex_);
     has_task_.store(false, std::memory_order_release);
@@ -252,9 +260,8 @@ void Follower::RunPendingTask() {
     pending_task_->state = TaskState::kRunning;
     task = std::move(pending_task_->task);
   }
-  Status outcome;
-  if (needs_reopen_) outcome = Reopen();
-  if (outcome) outcome = task(*backend_);
+  Status outcome = task();
+  if (!outcome) LogWarning("{} store: {}", RoleName(options_.role), outcome.error().message);
   NoteProgress();
   MutexLock lock(mutex_);
   pending_task_->outcome = std::move(outcome);
@@ -294,7 +301,8 @@ void Follower::BeginPendingFill(PendingFill fill) {
   auto begun = BeginFill(fill.mode);
   if (begun) return;
   // One that was interrupted is not given up for an error that may pass.
-  const bool is_interrupted = now == FollowerState::kBackfilling && IsPassing(begun.error().code);
+  const bool is_interrupted = fill.mode == FillMode::kResume && now != FollowerState::kFailed &&
+                              IsPassing(begun.error().code);
   if (begun.error().code == ErrorCode::kBusy || is_interrupted)
     return BeginFillLater(fill.mode, begun.error());
   EndFill();
@@ -325,28 +333,32 @@ void Follower::EndFill() {
 
 void Follower::WaitWhileDetached() {
   if (fill_) EndFill();
-  if (auto forgotten = ForgetIfAsked(); !forgotten) return OnStoreError(forgotten.error());
   MutexLock lock(mutex_);
-  if (!stop_ && !pending_fill_ && !is_forget_asked_ && !has_task_)
+  if (!stop_ && !pending_fill_ && !has_task_)
     wake_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kIdleWait);
 }
 
 // The filled range is empty from now on, whatever records are still there.
-Status Follower::ForgetIfAsked() {
-  {
-    MutexLock lock(mutex_);
-    if (!is_forget_asked_) return {};
-  }
-  if (!committed_.log_id.empty()) {  // else there is nothing to forget
-    if (needs_reopen_) SB_RETURN_IF_ERROR(Reopen());
-    StoreState nothing = StateAt(0);
-    nothing.is_filling = true;
-    SB_RETURN_IF_ERROR(Apply({}, nothing));
-    SB_RETURN_IF_ERROR(backend_->MakeDurable());
-  }
-  MutexLock lock(mutex_);
-  is_forget_asked_ = false;
-  wake_.NotifyAll();
+Status Follower::CountForNothing() {
+  if (committed_.log_id.empty()) return {};  // there is nothing to forget
+  if (needs_reopen_) SB_RETURN_IF_ERROR(Reopen());
+  StoreState nothing = StateAt(0);
+  nothing.is_filling = true;
+  SB_RETURN_IF_ERROR(Apply({}, nothing));
+  return backend_->MakeDurable();
+}
+
+Status Follower::BecomeNew() {
+  if (fill_) EndFill();
+  SB_RETURN_IF_ERROR(backend_->Reset());
+  auto committed = backend_->State();
+  if (!committed) return Fail(committed.error());
+  committed_ = *std::move(committed);
+  applied_sequence_.store(committed_.applied_sequence, std::memory_order_release);
+  durable_sequence_.store(committed_.applied_sequence, std::memory_order_release);
+  needs_reopen_ = false;
+  has_commit_to_sync_ = false;
+  has_sync_failed_ = false;
   return {};
 }
 
@@ -636,7 +648,8 @@ void Follower::WaitToFill(const Error& cause, std::chrono::milliseconds pause) {
   {
     MutexLock lock(mutex_);
     if (reason_ != cause.message) {
-      LogWarning("{} store: the fill waits: {}", RoleName(options_.role), cause.message);
+      Log(cause.code == ErrorCode::kBusy ? LogLevel::kDebug : LogLevel::kWarning,
+          "{} store: the fill waits: {}", RoleName(options_.role), cause.message);
       reason_ = cause.message;
     }
   }

@@ -82,8 +82,11 @@ class Follower {
   // Gives it up: it holds the log no longer and needs a fill to come back. Not while it is in sync.
   void GiveUp(const std::string& reason) SB_EXCLUDES(mutex_);
   // Gives it up whatever its state, and makes the store itself say that a new fill is needed, so
-  // that no restart brings it back. Waits for that; kBusy when `wait_max` passes first.
+  // that no restart brings it back: its records count for nothing from now on. Waits for that; kBusy
+  // when `wait_max` passes first.
   Status Forget(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
+  // The same, and removes its records and its state: a store as if never filled.
+  Status Clear(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
   // Runs `task` on the follower's thread, between two transactions, whatever the state, and returns
   // what it returned. It may use the backend as its owner: what it commits there must keep I2, and
   // must keep the StoreState. One at a time (kConflict). kBusy when the thread does not get to it
@@ -110,20 +113,24 @@ class Follower {
   };
   enum class TaskState : std::uint8_t { kWaiting, kRunning, kDone };
   struct PendingTask {
-    Task task;
+    std::function<Status()> task;
     TaskState state = TaskState::kWaiting;
     Status outcome;
   };
   void Run();
   void NoteProgress();
   void Step();
+  Status RunOnThread(std::function<Status()> task, std::chrono::milliseconds wait_max)
+      SB_EXCLUDES(mutex_);
   void RunPendingTask() SB_EXCLUDES(mutex_);
   void CancelPendingTask() SB_EXCLUDES(mutex_);
   void BeginPendingFill(PendingFill fill) SB_EXCLUDES(mutex_);
   void BeginFillLater(FillMode mode, const Error& error) SB_EXCLUDES(mutex_);
   void EndFill() SB_EXCLUDES(mutex_);
   void WaitWhileDetached() SB_EXCLUDES(mutex_);
-  Status ForgetIfAsked() SB_EXCLUDES(mutex_);
+  void Detach(const std::string& reason) SB_EXCLUDES(mutex_);
+  Status CountForNothing();
+  Status BecomeNew();
   void FollowOnce();
   void CatchUpOnce();
   void FillOnce();
@@ -184,7 +191,6 @@ class Follower {
   std::string reason_ SB_GUARDED_BY(mutex_);
   bool is_foreign_ SB_GUARDED_BY(mutex_) = false;  // failed for good until an operator decides
   bool is_accept_asked_ SB_GUARDED_BY(mutex_) = false;
-  bool is_forget_asked_ SB_GUARDED_BY(mutex_) = false;
   bool is_fill_under_way_ SB_GUARDED_BY(mutex_) = false;  // fill_ belongs to the thread
   std::optional<PendingFill> pending_fill_ SB_GUARDED_BY(mutex_);
   std::optional<PendingTask> pending_task_ SB_GUARDED_BY(mutex_);

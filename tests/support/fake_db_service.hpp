@@ -130,6 +130,10 @@ class FakeDbService final : public DbService {
                     std::chrono::milliseconds /*wait_max*/) override {
     return Fail(ErrorCode::kUnsupported, "the fake has no stores");
   }
+  Status ClearStore(Role /*role*/, const std::string& /*reason*/,
+                    std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "the fake has no stores");
+  }
   void SetFlipGate(std::function<Status()> /*gate*/) override {}
   FillAccess& fill_access() override {
     SB_CHECK(false, "the fake has no fill access");

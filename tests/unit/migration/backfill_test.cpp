@@ -357,19 +357,33 @@ TEST_F(BackfillTest, CancelEndsItBetweenSteps) {
   EXPECT_EQ(step.error().code, ErrorCode::kCancelled);
 }
 
-TEST_F(BackfillTest, AsksTheThrottleBeforeEachStep) {
-  world_.Write({PutOf("a", "1", "x"), PutOf("a", "2", "y")});
-  SetChunk(1);
-  int asked = 0;
-  options_.throttle = [&asked] {
-    asked += 1;
-    return std::chrono::milliseconds(0);
-  };
-  Backfill fill = NewFill();
+TEST_F(BackfillTest, StandsStillWhileTheThrottleOrAnOperatorSaysSo) {
+  FillWorld world;
+  world.Write({PutOf("a", "1", "v")});
+  auto progress = std::make_shared<BackfillProgress>(clock_);
+  Throttle throttle;
+  BackfillOptions options;
+  options.throttle = &throttle;
+  Backfill fill(world, options, progress);
+  MigrationSettings settings;
+  settings.disk_free_bytes_min = 100;
+  throttle.Judge({.disk_free_bytes = 99}, settings);
 
-  world_.Finish(fill);
+  auto step = fill.Next(world.target_store->State());
+  ASSERT_FALSE(step.has_value());
+  EXPECT_EQ(step.error().code, ErrorCode::kBusy);
+  EXPECT_NE(step.error().message.find("disk_free_bytes is 99, the limit is 100"),
+            std::string::npos);
 
-  EXPECT_EQ(asked, 2);
+  throttle.Judge({.disk_free_bytes = 100}, settings);
+  progress->SetPaused(true);
+  step = fill.Next(world.target_store->State());
+  ASSERT_FALSE(step.has_value());
+  EXPECT_EQ(step.error().code, ErrorCode::kBusy);
+
+  progress->SetPaused(false);
+  world.Finish(fill);
+  EXPECT_EQ(world.ContentOf(*world.target_store), world.ContentOf(*world.source_store));
 }
 
 TEST_F(BackfillTest, HoldsNoSnapshotBetweenSteps) {

@@ -22,6 +22,10 @@ class FakeService : public DbService {
                     std::chrono::milliseconds /*wait_max*/) override {
     return Fail(ErrorCode::kUnsupported, "no stores here");
   }
+  Status ClearStore(Role /*role*/, const std::string& /*reason*/,
+                    std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "no stores here");
+  }
   void SetFlipGate(std::function<Status()> gate) override { flip_gate = std::move(gate); }
   Status StartFill(Role target, FillMode mode, std::unique_ptr<FillSource> source) override {
     EXPECT_EQ(target, Role::kUnified);

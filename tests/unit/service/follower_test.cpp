@@ -655,7 +655,7 @@ TEST_F(FollowerFillTest, AnInterruptedFillIsThereToBeResumed) {
   }}));
   has_begun.wait();
   world_.CrashAndReopen(test::Crash::kKill);
-  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kBackfilling);
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kDetached);  // holds no log back
   EXPECT_TRUE(FailsWith(world_.Flip(100), ErrorCode::kRefused));
 
   Must(StartFill({WholeCopy()}, FillMode::kResume));
@@ -675,7 +675,7 @@ TEST_F(FollowerFillTest, AFillThatHasBegunSurvivesAPowerCut) {
 
   world_.CrashAndReopen(test::Crash::kPowerCut);
 
-  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kBackfilling);
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kDetached);
   Must(StartFill({WholeCopy()}, FillMode::kResume));
   EXPECT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
   EXPECT_EQ(world_.Get("c", "adopted"), "v");
@@ -794,6 +794,105 @@ TEST_F(FollowerFillTest, AFillOfAFailedStoreWinsOverItsRecovery) {
     ASSERT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kInSync));
     ExpectEqualStores();
   }
+}
+
+using FollowerTaskTest = FollowerFillTest;
+
+TEST_F(FollowerTaskTest, RunsOnTheStoresThreadAndReturnsWhatTheTaskReturned) {
+  world_.Open();
+  std::thread::id thread;
+  const Status done = world_.service->RunOnStore(
+      Role::kUnified,
+      [&](Backend& backend) -> Status {
+        thread = std::this_thread::get_id();
+        EXPECT_TRUE(backend.State().has_value());
+        return Fail(ErrorCode::kRefused, "because");
+      },
+      60s);
+
+  EXPECT_TRUE(FailsWith(done, ErrorCode::kRefused));
+  EXPECT_NE(thread, std::thread::id());
+  EXPECT_NE(thread, std::this_thread::get_id());
+}
+
+TEST_F(FollowerTaskTest, WritesGoOnWhileATaskRuns) {
+  world_.Open();
+  std::latch is_running(1), may_end(1);
+  std::thread task([&] {
+    Must(world_.service->RunOnStore(
+        Role::kUnified,
+        [&](Backend&) -> Status {
+          is_running.count_down();
+          may_end.wait();
+          return {};
+        },
+        60s));
+  });
+  is_running.wait();
+
+  Must(world_.Put("c", "k", "v"));
+  EXPECT_EQ(world_.Get("c", "k"), "v");
+  EXPECT_TRUE(FailsWith(
+      world_.service->RunOnStore(Role::kUnified, [](Backend&) { return Status{}; }, 60s),
+      ErrorCode::kConflict));
+
+  may_end.count_down();
+  task.join();
+  Must(world_.Close());
+  EXPECT_EQ(world_.Stored(Role::kUnified), world_.Stored(Role::kLegacy));
+}
+
+TEST_F(FollowerTaskTest, ATaskThatIsNotReachedInTimeDoesNotRun) {
+  world_.Open();
+  std::latch is_applying(1), may_go_on(1);
+  std::atomic<bool> is_first{true};
+  world_.unified->SetHook([&](FaultyStore::Call call) -> Status {
+    if (call != FaultyStore::Call::kApply || !is_first.exchange(false)) return {};
+    is_applying.count_down();
+    may_go_on.wait();
+    return {};
+  });
+  Must(world_.Put("c", "k", "v"));
+  is_applying.wait();
+  bool has_run = false;
+
+  const Status outcome = world_.service->RunOnStore(
+      Role::kUnified,
+      [&](Backend&) {
+        has_run = true;
+        return Status{};
+      },
+      1ms);
+
+  may_go_on.count_down();
+  Must(world_.service->Drain(60s));
+  EXPECT_TRUE(FailsWith(outcome, ErrorCode::kBusy));
+  EXPECT_FALSE(has_run);
+  world_.unified->SetHook(nullptr);
+}
+
+TEST_F(FollowerTaskTest, AClearedStoreIsAsIfNeverFilled) {
+  world_.Open();
+  Must(world_.Put("c", "k", "v"));
+
+  Must(world_.service->ClearStore(Role::kUnified, "abandoned", 60s));
+
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kDetached);
+  EXPECT_EQ(world_.Get("c", "k"), "v");
+  EXPECT_TRUE(world_.Stored(Role::kUnified).empty());
+  EXPECT_EQ(world_.unified->store()->State(), StoreState{});
+  world_.Reopen();
+  EXPECT_EQ(world_.StateOf(Role::kUnified), FollowerState::kDetached);
+  EXPECT_EQ(world_.Get("c", "k"), "v");
+}
+
+TEST_F(FollowerTaskTest, TheOnlyStoreInSyncIsNotCleared) {
+  OpenAdopted();  // unified is detached
+
+  EXPECT_TRUE(FailsWith(world_.service->ClearStore(Role::kLegacy, "no", 60s),
+                        ErrorCode::kRefused));
+
+  EXPECT_EQ(world_.Get("c", "adopted"), "v");
 }
 
 }  // namespace

@@ -73,6 +73,10 @@ class StubService final : public DbService {
                     std::chrono::milliseconds /*wait_max*/) override {
     return Fail(ErrorCode::kUnsupported, "no stores here");
   }
+  Status ClearStore(Role /*role*/, const std::string& /*reason*/,
+                    std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "no stores here");
+  }
   void SetFlipGate(std::function<Status()> gate) override { flip_gate = std::move(gate); }
   Status StartFill(Role, FillMode, std::unique_ptr<FillSource>) override {
     return Fail(ErrorCode::kRefused, "unified is in sync already");
