@@ -39,12 +39,12 @@ struct BackfillOptions {
   std::size_t log_scan_effect_count_max = 262144;
 
   // Says how fast to go and when to stand still; null = as fast as it can.
-  const Throttle* throttle = nullptr;
+  std::shared_ptr<const Throttle> throttle;
   // Looks at each record; null = nobody does.
-  InvalidRecords* invalid = nullptr;
+  std::shared_ptr<InvalidRecords> invalid;
 };
 
-// Runs on the target's follower thread. `access` and what the options point to outlive it. Each
+// Runs on the target's follower thread. `access` outlives it. Each
 // Next blocks for reading one bounded chunk, holding a snapshot of the source for no longer than
 // that, and to keep its pace for kSleepMax at most.
 class Backfill : public FillSource {

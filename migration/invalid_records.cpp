@@ -4,11 +4,11 @@
 
 namespace switchback {
 
-Result<std::unique_ptr<InvalidRecords>> InvalidRecords::Open(const ValidationRules& rules,
+Result<std::shared_ptr<InvalidRecords>> InvalidRecords::Open(ValidationRules rules,
                                                              Journal& journal) {
   const auto count = journal.CountFindings(kList);
   if (!count) return Fail(count.error());
-  return std::unique_ptr<InvalidRecords>(new InvalidRecords(rules, journal, *count));
+  return std::shared_ptr<InvalidRecords>(new InvalidRecords(std::move(rules), journal, *count));
 }
 
 void InvalidRecords::Inspect(std::string_view collection, std::string_view key,

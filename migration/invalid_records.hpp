@@ -4,7 +4,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "migration/journal.hpp"
@@ -19,9 +22,8 @@ class InvalidRecords {
   // So many are listed by name; the rest is counted.
   static constexpr std::uint64_t kListedCountMax = 100'000;
 
-  // Both outlive it. Goes on counting from what is listed.
-  static Result<std::unique_ptr<InvalidRecords>> Open(const ValidationRules& rules,
-                                                      Journal& journal);
+  // `journal` outlives it. Goes on counting from what is listed.
+  static Result<std::shared_ptr<InvalidRecords>> Open(ValidationRules rules, Journal& journal);
 
   void Inspect(std::string_view collection, std::string_view key, std::string_view value);
   // What was inspected since the last Flush is copied for good, or (Drop) will be copied again.
@@ -31,10 +33,10 @@ class InvalidRecords {
   [[nodiscard]] std::uint64_t count() const { return count_.load(std::memory_order_relaxed); }
 
  private:
-  InvalidRecords(const ValidationRules& rules, Journal& journal, std::uint64_t count)
-      : rules_(rules), journal_(journal), count_(count) {}
+  InvalidRecords(ValidationRules rules, Journal& journal, std::uint64_t count)
+      : rules_(std::move(rules)), journal_(journal), count_(count) {}
 
-  const ValidationRules& rules_;
+  const ValidationRules rules_;
   Journal& journal_;
   std::atomic<std::uint64_t> count_;
   std::vector<Finding> pending_;

@@ -5,127 +5,181 @@
 #include <utility>
 
 #include "common/check.hpp"
+#include "common/failpoint.hpp"
 #include "common/log.hpp"
-#include "migration/journal.hpp"
 
 namespace switchback {
 namespace {
 
-std::string DetachedStateName(const FollowerStatus& target, const FillAttempt* attempt) {
-  if (attempt == nullptr) return "none";
-  const bool is_asked_for =
-      !attempt->figures.needs_scratch && target.reason == attempt->detached_reason;
-  return is_asked_for ? "running" : "failed";
+constexpr const char* kDocument = "migration";
+
+std::string Named(const std::string& actor) {
+  return actor.empty() ? "somebody" : actor;
 }
 
-std::string StateName(const FollowerStatus& target, const FillAttempt* attempt) {
-  const bool needs_scratch = attempt != nullptr && attempt->figures.needs_scratch;
-  switch (target.state) {
-    case FollowerState::kInSync: return "complete";
-    case FollowerState::kBackfilling: return needs_scratch ? "failed" : "running";
-    case FollowerState::kCatchingUp: return "running";
-    case FollowerState::kFailed: return "failed";
-    case FollowerState::kDetached: return DetachedStateName(target, attempt);
-  }
-  SB_CHECK(false, "every follower state has a name here");
-}
-
-std::string WhyNotFlip(const FollowerStatus& target, Role role) {
-  std::string reason = fmt::format("{} is {}", RoleName(role), FollowerStateName(target.state));
-  if (target.state == FollowerState::kCatchingUp)
-    reason += fmt::format(", {} batches behind", target.lag_batches);
-  if (!target.reason.empty()) reason += ": " + target.reason;
-  if (target.state == FollowerState::kDetached)
-    reason += "; fill it first with `switchback migrate start`";
-  return reason;
-}
-
-void AddFigures(const BackfillFigures& figures, MigrationStatus& status) {
-  status.started_at = FormatUtc(figures.started_at);
-  status.records_done = figures.records_done;
-  status.records_total = figures.records_total;
-  status.bytes_done = figures.bytes_done;
-  status.records_per_second = figures.records_per_second;
-  status.eta_seconds = figures.EtaSeconds();
-  status.current_collection = figures.current_collection;
-  if (figures.error) status.error = figures.error->message;
-  // Filled but not caught up yet is not done yet.
-  status.percent = figures.is_filled ? 99.9 : figures.Percent();
+std::string Because(const FollowerStatus& store) {
+  return store.reason.empty() ? "" : ": " + store.reason;
 }
 
 }  // namespace
 
-MigrationStatus SummarizeMigration(const FollowerStatus& source, const FollowerStatus& target,
-                                   Role target_role, const FillAttempt* attempt) {
-  MigrationStatus status;
-  status.state = StateName(target, attempt);
-  if (attempt != nullptr) AddFigures(attempt->figures, status);
-  if (status.state == "failed" && status.error.empty()) status.error = target.reason;
-  status.can_flip = target.state == FollowerState::kInSync;
-  if (status.can_flip) {
-    status.percent = 100.0;
-    status.eta_seconds = 0.0;
-    status.error.clear();
-  } else {
-    status.can_flip_reason = WhyNotFlip(target, target_role);
-    if (status.state == "running" && source.state != FollowerState::kInSync)
-      status.can_flip_reason +=
-          fmt::format("; {} is {}", RoleName(Other(target_role)), FollowerStateName(source.state));
+Result<std::unique_ptr<Migrator>> Migrator::Open(DbService& service, Journal& journal,
+                                                 const Clock& clock, MigratorOptions options) {
+  const auto json = journal.Load(kDocument);
+  if (!json) return Fail(json.error());
+  MigrationRecord record;
+  record.settings = options.settings;
+  if (*json) {
+    auto parsed = ParseMigrationRecord(**json);
+    if (!parsed) return Fail(parsed.error());
+    record = *std::move(parsed);
   }
-  SB_CHECK(status.can_flip == status.can_flip_reason.empty(), "no without a reason");
-  SB_CHECK((status.percent < 100.0) == (status.state != "complete"), "100 percent means complete");
-  return status;
+  return std::unique_ptr<Migrator>(
+      new Migrator(service, journal, clock, std::move(options), std::move(record)));
 }
 
-Migrator::Migrator(DbService& service, const Clock& clock, MigratorOptions options)
+Migrator::Migrator(DbService& service, Journal& journal, const Clock& clock,
+                   MigratorOptions options, MigrationRecord record)
     : service_(service),
+      journal_(journal),
       clock_(clock),
       options_(std::move(options)),
-      source_(options_.backfill.source),
-      target_(Other(source_)) {}
-
-Status Migrator::Start() {
+      rollback_(service, journal, clock) {
   MutexLock lock(mutex_);
-  SB_RETURN_IF_ERROR(CheckMayStart(service_.GetStatus()));
-  const auto mode = ChooseMode();
-  if (!mode) return Fail(mode.error());
-  return StartFill(*mode);
+  active_seconds_ = static_cast<double>(record.active_seconds);
+  Publish(std::move(record));
 }
 
-Status Migrator::CheckMayStart(const ServiceStatus& status) const {
-  const FollowerStatus& source = status.followers[Index(source_)];
-  const FollowerStatus& target = status.followers[Index(target_)];
-  if (target.state == FollowerState::kInSync) {
+Migrator::~Migrator() {
+  Stop();
+}
+
+// --- The record ---
+
+void Migrator::Publish(MigrationRecord next) {
+  record_ = std::move(next);
+  std::string why = options_.is_unverified_allowed ? "" : WhyUnverified(record_);
+  MutexLock lock(gate_mutex_);
+  why_unverified_ = std::move(why);
+}
+
+Status Migrator::Save(MigrationRecord next) {
+  next.active_seconds = static_cast<std::uint64_t>(active_seconds_);
+  SB_RETURN_IF_ERROR(Failpoint("migration.journal"));
+  SB_RETURN_IF_ERROR(journal_.Store(kDocument, MigrationRecordToJson(next)));
+  Publish(std::move(next));
+  return {};
+}
+
+Status Migrator::Move(MigrationRecord next) {
+  const MigrationPhase from = record_.phase;
+  const MigrationPhase to = next.phase;
+  SB_CHECK(MayMove(from, to), "an edge of the migration's phase table");
+  SB_RETURN_IF_ERROR(Save(std::move(next)));
+  LogInfo("migration: {} -> {}", MigrationPhaseName(from), MigrationPhaseName(to));
+  SB_CHECK(record_.phase == to, "a phase is journaled before it is acted upon");
+  return {};
+}
+
+Status Migrator::MayFlip() const {
+  MutexLock lock(gate_mutex_);
+  if (why_unverified_.empty()) return {};
+  return Fail(ErrorCode::kRefused, why_unverified_);
+}
+
+std::string Migrator::Where() const {
+  if (record_.operation == 0)
+    return fmt::format("the migration is {}", MigrationPhaseName(record_.phase));
+  return fmt::format("migration {}, begun by {} at {}, is {}", record_.operation,
+                     Named(record_.actor), record_.started_at, MigrationPhaseName(record_.phase));
+}
+
+// --- Starting ---
+
+Status Migrator::CheckMayStart(Role target_role, const ServiceStatus& status) const {
+  const Role source_role = Other(target_role);
+  const FollowerStatus& source = status.followers[Index(source_role)];
+  const FollowerStatus& target = status.followers[Index(target_role)];
+  switch (record_.phase) {
+    case kCopying:
+    case kVerifying:
+    case kRollingBack:
+    case kCompleting: return Fail(ErrorCode::kConflict, Where());
+    case kPaused:
+      return Fail(ErrorCode::kConflict, Where() + ": `switchback migrate resume` goes on with it");
+    case kLocked:
+      return Fail(ErrorCode::kRefused, Where() + ": " + record_.locked_reason);
+    default: break;
+  }
+  if (target.state == FollowerState::kInSync)
     return Fail(ErrorCode::kRefused,
                 fmt::format("{} holds every record and is in sync: there is nothing to fill",
-                            RoleName(target_)));
-  }
-  if (target.state == FollowerState::kCatchingUp) {
+                            RoleName(target_role)));
+  if (target.state == FollowerState::kCatchingUp)
     return Fail(ErrorCode::kConflict, fmt::format("{} is filled and catches up, {} batches behind",
-                                                  RoleName(target_), target.lag_batches));
-  }
-  // Without a fill of this process an interrupted one waits for somebody to resume it.
-  const bool is_under_way = progress_ != nullptr && !progress_->Figures().needs_scratch;
-  if (target.state == FollowerState::kBackfilling && is_under_way) {
-    return Fail(ErrorCode::kConflict, fmt::format("a fill of {} is under way", RoleName(target_)));
-  }
-  if (source.state != FollowerState::kInSync) {
-    return Fail(ErrorCode::kRefused, fmt::format("{}, the source, is {}{}{}", RoleName(source_),
-                                                 FollowerStateName(source.state),
-                                                 source.reason.empty() ? "" : ": ", source.reason));
-  }
+                                                  RoleName(target_role), target.lag_batches));
+  if (source.state != FollowerState::kInSync)
+    return Fail(ErrorCode::kRefused,
+                fmt::format("{}, the source, is {}{}", RoleName(source_role),
+                            FollowerStateName(source.state), Because(source)));
   return {};
+}
+
+Status Migrator::Start(const MigrationRequest& request) {
+  MutexLock lock(mutex_);
+  const ServiceStatus status = service_.GetStatus();
+  SB_RETURN_IF_ERROR(CheckMayStart(request.target, status));
+  MigrationRecord next;
+  next.settings = record_.settings;
+  next.is_unified_unverified = record_.is_unified_unverified || request.target == Role::kUnified;
+  next.phase = kCopying;
+  next.target = request.target;
+  next.actor = request.actor;
+  next.reason = request.reason;
+  SB_RETURN_IF_ERROR(ChangeMigrationSettings(request.settings_json, next.settings));
+  const MigrationRecord before = record_;
+  record_.target = request.target;  // ChooseMode looks at it
+  const auto mode = ChooseMode();
+  record_.target = before.target;
+  if (!mode) return Fail(mode.error());
+  Measure(status);
+  next.read_p99_before_us = reads_.LongP99();
+  next.write_p99_before_us = writes_.LongP99();
+  const auto operation = journal_.BeginOperation("migration", request.actor, request.reason);
+  if (!operation) return Fail(operation.error());
+  next.operation = *operation;
+  next.started_at = FormatUtc(clock_.WallNow());
+  SB_RETURN_IF_ERROR(journal_.Audit(request.actor, "migration.start", request.reason));
+  SB_RETURN_IF_ERROR(journal_.ClearFindings(InvalidRecords::kList));
+  active_seconds_ = 0;
+  invalid_.reset();
+  SB_RETURN_IF_ERROR(Move(next));
+  auto begun = BeginFill(*mode);
+  if (begun) return {};
+  // Nothing has begun: as before.
+  SB_RETURN_IF_ERROR(journal_.EndOperation(*operation, "failed", "{}"));
+  SB_RETURN_IF_ERROR(Save(before));
+  return begun;
+}
+
+Result<StoreState> Migrator::TargetState() const {
+  auto view = service_.fill_access().NewStoreView(record_.target);
+  if (!view) return Fail(WithContext(view.error(), fmt::format("open {}", RoleName(record_.target))));
+  SB_RETURN_IF_ERROR((*view)->Begin());
+  auto state = (*view)->State();
+  (*view)->End();
+  return state;
 }
 
 Result<FillMode> Migrator::ChooseMode() const {
   if (progress_ != nullptr && progress_->Figures().needs_scratch) return FillMode::kFromScratch;
-  auto view = service_.fill_access().NewStoreView(target_);
-  if (!view) return Fail(WithContext(view.error(), fmt::format("open {}", RoleName(target_))));
-  SB_RETURN_IF_ERROR((*view)->Begin());
-  const auto state = (*view)->State();
+  const auto state = TargetState();
   if (!state) return Fail(state.error());
   if (!state->log_id.empty()) return state->is_filling ? FillMode::kResume : FillMode::kFromScratch;
   // A fill empties its target. Records of unknown origin are somebody's data (I9).
+  auto view = service_.fill_access().NewStoreView(record_.target);
+  if (!view) return Fail(view.error());
+  SB_RETURN_IF_ERROR((*view)->Begin());
   const auto records = CountTargetRecords(**view);
   (*view)->End();
   if (!records) return Fail(records.error());
@@ -133,7 +187,7 @@ Result<FillMode> Migrator::ChooseMode() const {
     return Fail(ErrorCode::kRefused,
                 fmt::format("{} holds {} records that Switchback did not write, and a fill would "
                             "delete them: move the file away first",
-                            RoleName(target_), *records));
+                            RoleName(record_.target), *records));
   }
   return FillMode::kFromScratch;
 }
@@ -152,37 +206,207 @@ Result<std::uint64_t> Migrator::CountTargetRecords(ReadView& view) const {
   return records;
 }
 
-Status Migrator::StartFill(FillMode mode) {
+Status Migrator::BeginFill(FillMode mode) {
+  if (!invalid_ && !options_.rules.is_empty()) {
+    auto invalid = InvalidRecords::Open(options_.rules, journal_);
+    if (!invalid) return Fail(invalid.error());
+    invalid_ = *std::move(invalid);
+  }
   auto progress = std::make_shared<BackfillProgress>(clock_);
-  auto source = std::make_unique<Backfill>(service_.fill_access(), options_.backfill, progress);
-  std::string reason = service_.GetStatus().followers[Index(target_)].reason;
-  SB_RETURN_IF_ERROR(service_.StartFill(target_, mode, std::move(source)));
+  BackfillOptions options = options_.backfill;
+  options.source = source();
+  options.throttle = throttle_;
+  options.invalid = invalid_;
+  auto fill = std::make_unique<Backfill>(service_.fill_access(), options, progress);
+  SB_RETURN_IF_ERROR(service_.StartFill(record_.target, mode, std::move(fill)));
   progress_ = std::move(progress);
-  detached_reason_ = std::move(reason);
-  LogInfo("fill of {} from {} {}", RoleName(target_), RoleName(source_),
+  out_of_reach_since_.reset();
+  LogInfo("fill of {} from {} {}", RoleName(record_.target), RoleName(source()),
           mode == FillMode::kResume ? "goes on where it was interrupted" : "begins");
   return {};
 }
 
 Status Migrator::ResumeIfInterrupted() {
   MutexLock lock(mutex_);
-  auto view = service_.fill_access().NewStoreView(target_);
-  if (!view) return Fail(WithContext(view.error(), fmt::format("open {}", RoleName(target_))));
-  SB_RETURN_IF_ERROR((*view)->Begin());
-  const auto state = (*view)->State();
-  (*view)->End();
+  const auto state = TargetState();
   if (!state) return Fail(state.error());
-  if (!state->is_filling) return {};
-  return StartFill(FillMode::kResume);
+  const bool is_interrupted = state->is_filling && !state->fill_collection.empty();
+  // A fill that the journal knows nothing of: that of a version before it, or of a library's user.
+  if (record_.phase == kIdle && is_interrupted) {
+    MigrationRecord next = record_;
+    next.phase = kCopying;
+    next.started_at = FormatUtc(clock_.WallNow());
+    next.is_unified_unverified = next.target == Role::kUnified;
+    SB_RETURN_IF_ERROR(Move(std::move(next)));
+  }
+  if (record_.phase != kCopying) return {};
+  if (!state->is_filling && !state->log_id.empty()) return {};  // filled: it catches up
+  return BeginFill(state->is_filling ? FillMode::kResume : FillMode::kFromScratch);
+}
+
+// --- An operator's other calls ---
+
+Status Migrator::Pause(const std::string& actor) {
+  MutexLock lock(mutex_);
+  if (record_.phase == kPaused) return {};
+  if (record_.phase != kCopying)
+    return Fail(ErrorCode::kRefused, Where() + ": only a copy can be paused");
+  SB_RETURN_IF_ERROR(journal_.Audit(actor, "migration.pause", ""));
+  MigrationRecord next = record_;
+  next.phase = kPaused;
+  SB_RETURN_IF_ERROR(Move(std::move(next)));
+  if (progress_) progress_->SetPaused(true);
+  active_at_.reset();
+  return {};
+}
+
+Status Migrator::Resume(const std::string& actor) {
+  MutexLock lock(mutex_);
+  if (record_.phase == kCopying || record_.phase == kRollingBack) return {};
+  if (record_.phase != kPaused && record_.phase != kLocked)
+    return Fail(ErrorCode::kRefused, Where() + ": there is nothing to resume");
+  SB_RETURN_IF_ERROR(journal_.Audit(actor, "migration.resume", ""));
+  MigrationRecord next = record_;
+  next.phase = record_.phase == kLocked ? kRollingBack : kCopying;
+  next.locked_reason.clear();
+  SB_RETURN_IF_ERROR(Move(std::move(next)));
+  if (record_.phase == kRollingBack) return {};  // the next tick
+  retry_at_ = SteadyTime{};
+  if (progress_) progress_->SetPaused(false);  // else the next tick begins it
+  return {};
+}
+
+Status Migrator::BeginRollback(const std::string& trigger, const std::string& actor,
+                               const std::string& reason) {
+  SB_RETURN_IF_ERROR(journal_.Audit(actor, "migration.rollback." + trigger, reason));
+  const auto operation = journal_.BeginOperation("migration-rollback", actor, reason);
+  if (!operation) return Fail(operation.error());
+  MigrationRecord next = record_;
+  next.phase = kRollingBack;
+  next.rollback_operation = *operation;
+  next.rollback_trigger = trigger;
+  next.rollback_actor = actor;
+  next.rollback_reason = reason;
+  SB_RETURN_IF_ERROR(Move(std::move(next)));
+  if (progress_) progress_->Cancel();
+  LogWarning("migration: rolling back ({}): {}", trigger, reason);
+  return {};
+}
+
+Status Migrator::Cancel(const std::string& actor, const std::string& reason) {
+  MutexLock lock(mutex_);
+  switch (record_.phase) {
+    case kCopying:
+    case kPaused:
+    case kVerifying: break;
+    case kRollingBack: return Fail(ErrorCode::kConflict, Where() + " already");
+    case kReady:
+      return Fail(ErrorCode::kRefused, Where() +
+                                           ": the copy is finished. `switchback migrate abandon` "
+                                           "removes it");
+    case kCompleting:
+    case kCompleted:
+      return Fail(ErrorCode::kRefused,
+                  Where() + ": past the point of no return. `switchback migrate start --reverse` "
+                            "fills legacy again");
+    default: return Fail(ErrorCode::kRefused, Where() + ": there is nothing to cancel");
+  }
+  if (const std::string why = WhyNotRollBack(service_.GetStatus(), record_); !why.empty())
+    return Fail(ErrorCode::kRefused, why);
+  return BeginRollback("cancel", actor, reason.empty() ? "cancelled by an operator" : reason);
+}
+
+Status Migrator::Abandon(const std::string& actor, const std::string& reason) {
+  MutexLock lock(mutex_);
+  if (record_.phase == kRollingBack) return Fail(ErrorCode::kConflict, Where() + " already");
+  if (record_.phase == kLocked)
+    return Fail(ErrorCode::kRefused, Where() + ": " + record_.locked_reason);
+  if (const std::string why = WhyNotRollBack(service_.GetStatus(), record_); !why.empty())
+    return Fail(ErrorCode::kRefused, why);
+  return BeginRollback("abandon", actor, reason.empty() ? "abandoned by an operator" : reason);
+}
+
+Status Migrator::ChangeSettings(const std::string& json, const std::string& actor) {
+  MutexLock lock(mutex_);
+  MigrationRecord next = record_;
+  SB_RETURN_IF_ERROR(ChangeMigrationSettings(json, next.settings));
+  SB_RETURN_IF_ERROR(journal_.Audit(actor, "migration.settings", json));
+  return Save(std::move(next));
+}
+
+Status Migrator::AllowUnverified(const std::string& actor, const std::string& reason) {
+  MutexLock lock(mutex_);
+  if (WhyUnverified(record_).empty()) return {};
+  SB_RETURN_IF_ERROR(journal_.Audit(actor, "flag.allow-unverified", reason));
+  LogWarning("{} allows flags to send keys to a copy that was not verified", Named(actor));
+  MigrationRecord next = record_;
+  next.is_unverified_allowed = true;
+  return Save(std::move(next));
+}
+
+void Migrator::OnVerifyEnd(const VerifyResult& result) {
+  MutexLock lock(mutex_);
+  is_verify_running_ = false;
+  retry_at_ = clock_.Now() + std::chrono::seconds(5);
+  if (!result.is_finished) return;
+  MigrationRecord next = record_;
+  next.verify = {result.differences == 0 ? "clean" : "differences",
+                 FormatUtc(clock_.WallNow()), result.sequence, result.records,
+                 result.differences};
+  // A reverse copy was compared as well, but what gates a flag is unified.
+  next.is_unified_unverified = result.differences != 0;
+  Status saved;
+  if (record_.phase == kVerifying) {
+    next.phase = kReady;
+    saved = Move(std::move(next));
+    if (saved) saved = journal_.EndOperation(record_.operation, "done", "{}");
+  } else {
+    saved = Save(std::move(next));
+  }
+  if (!saved) LogWarning("migration: cannot journal a verify: {}", saved.error().message);
 }
 
 MigrationStatus Migrator::GetStatus() {
-  const ServiceStatus status = service_.GetStatus();
+  const ServiceStatus service = service_.GetStatus();
   MutexLock lock(mutex_);
   std::optional<FillAttempt> attempt;
-  if (progress_) attempt = FillAttempt{progress_->Figures(), detached_reason_};
-  return SummarizeMigration(status.followers[Index(source_)], status.followers[Index(target_)],
-                            target_, attempt ? &*attempt : nullptr);
+  if (progress_) attempt = FillAttempt{progress_->Figures(), invalid_ ? invalid_->count() : 0};
+  MigrationStatus status = SummarizeMigration(service, record_, attempt ? &*attempt : nullptr);
+  status.active_seconds = static_cast<std::uint64_t>(active_seconds_);
+  status.pace = throttle_->pace();
+  status.signals = throttle_->Signals();
+  if (options_.is_unverified_allowed &&
+      service.followers[Index(Role::kUnified)].state == FollowerState::kInSync) {
+    status.can_flip = true;
+    status.can_flip_reason.clear();
+  }
+  if (has_rolled_back_ || record_.phase == kRollingBack) status.rollback = rollback_.GetProgress();
+  return status;
+}
+
+// --- The thread ---
+
+void Migrator::StartThread() {
+  SB_CHECK(!thread_.joinable(), "the migrator's thread is started once");
+  thread_ = std::thread([this] {
+    while (true) {
+      Tick();
+      MutexLock lock(thread_mutex_);
+      if (is_stopping_) return;
+      thread_wake_.WaitUntil(thread_mutex_, std::chrono::steady_clock::now() + kTickInterval);
+      if (is_stopping_) return;
+    }
+  });
+}
+
+void Migrator::Stop() {
+  rollback_.Stop();
+  {
+    MutexLock lock(thread_mutex_);
+    is_stopping_ = true;
+    thread_wake_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
 }
 
 }  // namespace switchback

@@ -96,6 +96,23 @@ Status SetCollections(const Json& value, ServerConfig& config) {
   return {};
 }
 
+Status SetMigration(const Json& value, ServerConfig& config) {
+  return ChangeMigrationSettings(value.dump(), config.migration);
+}
+
+Status SetValidation(const Json& value, ServerConfig& config) {
+  auto rules = ValidationRules::Parse(value.dump());
+  if (!rules) return Fail(rules.error());
+  config.validation = *std::move(rules);
+  return {};
+}
+
+Status SetAllowUnverified(const Json& value, ServerConfig& config) {
+  if (!value.is_boolean()) return Wrong("true or false");
+  config.is_unverified_allowed = value.get<bool>();
+  return {};
+}
+
 Status SetDrainMax(const Json& value, ServerConfig& config) {
   std::uint32_t milliseconds = 0;
   SB_RETURN_IF_ERROR(SetNumber(value, 0, milliseconds));
@@ -152,6 +169,9 @@ const std::map<std::string, Setter>& Setters() {
       {"collections", SetCollections},
       {"drain_ms_max", SetDrainMax},
       {"log_level", SetLevel},
+      {"migration", SetMigration},
+      {"validation", SetValidation},
+      {"allow_unverified", SetAllowUnverified},
   };
   return kSetters;
 }

@@ -13,6 +13,8 @@
 
 #include "common/log.hpp"
 #include "common/result.hpp"
+#include "migration/migration_settings.hpp"
+#include "migration/validation_rules.hpp"
 #include "service/db_service.hpp"
 
 namespace switchback {
@@ -40,6 +42,9 @@ struct ServerConfig {
   std::map<unsigned, std::string> numbered_collections;  // what SELECT n means where not as usual
   std::chrono::milliseconds drain_max{10000};  // how long a stop waits for requests in flight
   LogLevel log_level = LogLevel::kInfo;
+  MigrationSettings migration;  // of new migrations
+  ValidationRules validation;
+  bool is_unverified_allowed = false;  // flags may send keys to a copy that was not verified
 
   // Where the flags file is, whether named or not.
   [[nodiscard]] std::string FlagsPath() const;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -119,6 +120,13 @@ void NotifyServiceManager(std::string_view state) {
   const ssize_t sent = ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
                                 reinterpret_cast<const sockaddr*>(&address), address_size);
   if (sent < 0) LogWarning("tell the service manager {}: {}", state, std::strerror(errno));
+}
+
+std::string LocalUser() {
+  char host[256] = {};
+  if (::gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  const passwd* user = ::getpwuid(::getuid());
+  return (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())) + "@" + host;
 }
 
 }  // namespace switchback

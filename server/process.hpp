@@ -44,4 +44,7 @@ void RaiseFileLimit();
 // `state`, as "READY=1" or "STOPPING=1". Harmless otherwise.
 void NotifyServiceManager(std::string_view state);
 
+// "name@host" of whoever runs this process, for journals.
+std::string LocalUser();
+
 }  // namespace switchback

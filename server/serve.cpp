@@ -53,24 +53,40 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   server->service_ = *std::move(service);
   // Only now that the directory is surely ours: before, it could have been a running server's.
   RemoveEndpoints(server->config_.service.data_dir);
-  SB_RETURN_IF_ERROR(server->StartFlags());
+  SB_RETURN_IF_ERROR(server->StartMigrator());
+  server->StartFlags();
   SB_RETURN_IF_ERROR(server->StartDoors());
   SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
   return server;
 }
 
-Status Server::StartFlags() {
+// Before the flags, whose flips the migrator may have to refuse.
+Status Server::StartMigrator() {
+  auto journal = Journal::Open(config_.service.data_dir + "/control.sqlite", clock_);
+  if (!journal) return Fail(journal.error());
+  journal_ = *std::move(journal);
+  MigratorOptions options;
+  options.settings = config_.migration;
+  options.rules = config_.validation;
+  options.is_unverified_allowed = config_.is_unverified_allowed;
+  auto migrator = Migrator::Open(*service_, *journal_, clock_, std::move(options));
+  if (!migrator) return Fail(migrator.error());
+  migrator_ = *std::move(migrator);
+  service_->SetFlipGate([this] { return migrator_->MayFlip(); });
+  // A migration that cannot go on must not keep the data from being served.
+  if (auto resumed = migrator_->ResumeIfInterrupted(); !resumed)
+    LogWarning("go on with the interrupted migration: {}", resumed.error().message);
+  migrator_->StartThread();
+  return {};
+}
+
+void Server::StartFlags() {
   auto judge = std::make_shared<FlagJudge>(*service_);
   watcher_ = std::make_unique<FlagWatcher>(
       config_.FlagsPath(), service_->flags(),
       [judge](const std::shared_ptr<const FlagSnapshot>& snapshot) { judge->OnLoad(*snapshot); },
       clock_);
   watcher_->Start();
-  migrator_ = std::make_unique<Migrator>(*service_, clock_);
-  // A migration that cannot go on must not keep the data from being served.
-  if (auto resumed = migrator_->ResumeIfInterrupted(); !resumed)
-    LogWarning("go on with the interrupted migration: {}", resumed.error().message);
-  return {};
 }
 
 Status Server::StartDoors() {
@@ -122,6 +138,7 @@ Status Server::Stop() {
   if (resp_) resp_->Stop(config_.drain_max);
   if (http_) http_->Stop(config_.drain_max);
   if (watcher_) watcher_->Stop();
+  if (migrator_) migrator_->Stop();
   if (!service_) return {};
   // From here on nobody is answered; the file would send commands to closed ports.
   RemoveEndpoints(config_.service.data_dir);

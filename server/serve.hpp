@@ -36,13 +36,15 @@ class Server {
 
  private:
   explicit Server(const ServerConfig& config);
-  Status StartFlags();
+  Status StartMigrator();
+  void StartFlags();
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 
   const ServerConfig config_;
   const Clock& clock_;
   // In the order of construction; destroyed in reverse, so that each outlives its users.
+  std::unique_ptr<Journal> journal_;
   std::unique_ptr<DbService> service_;
   std::unique_ptr<FlagWatcher> watcher_;
   std::unique_ptr<Migrator> migrator_;

@@ -61,6 +61,7 @@ struct FollowerStatus {
   std::string engine;  // "lmdb", "sqlite"
   std::string path;
   std::string reason;  // why it is not in sync; "" when it is
+  bool is_fill_under_way = false;  // asked for or running
   std::uint64_t applied_sequence = 0;
   std::uint64_t durable_sequence = 0;
   std::uint64_t lag_batches = 0;     // last_sequence - applied_sequence
@@ -171,6 +172,10 @@ class DbService {
   using StoreTask = std::function<Status(Backend&)>;
   virtual Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) = 0;
 
+  // Takes that role out of service for good: its records count for nothing from now on, durably. A
+  // fill of it ends. kRefused when the other role is not in sync; kBusy as RunOnStore.
+  virtual Status ForgetStore(Role role, const std::string& reason,
+                             std::chrono::milliseconds wait_max) = 0;
   // Takes that role out of service and removes all that it holds: a store as if never filled.
   // kRefused when the other role is not in sync; kBusy as RunOnStore: it is out of service then,
   // and what it holds counts for something still: call again.

@@ -497,13 +497,22 @@ Status DbServiceImpl::MayFill(Role target) const {
                                        FollowerStateName(source));
 }
 
+Status DbServiceImpl::MayGiveUp(Role role) const {
+  if (follower(Other(role)).is_in_sync()) return {};
+  return Fail(ErrorCode::kRefused, std::string(RoleName(Other(role))) + " is " +
+                                       FollowerStateName(follower(Other(role)).state()) + ": " +
+                                       RoleName(role) + " may hold records that it lacks");
+}
+
+Status DbServiceImpl::ForgetStore(Role role, const std::string& reason,
+                                  std::chrono::milliseconds wait_max) {
+  SB_RETURN_IF_ERROR(MayGiveUp(role));
+  return follower(role).Forget(reason, wait_max);
+}
+
 Status DbServiceImpl::ClearStore(Role role, const std::string& reason,
                                  std::chrono::milliseconds wait_max) {
-  if (!follower(Other(role)).is_in_sync()) {
-    return Fail(ErrorCode::kRefused, std::string(RoleName(Other(role))) + " is " +
-                                         FollowerStateName(follower(Other(role)).state()) + ": " +
-                                         RoleName(role) + " may hold records that it lacks");
-  }
+  SB_RETURN_IF_ERROR(MayGiveUp(role));
   return follower(role).Clear(reason, wait_max);
 }
 

@@ -50,6 +50,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) override {
     return follower(role).RunTask(std::move(task), wait_max);
   }
+  Status ForgetStore(Role role, const std::string& reason,
+                     std::chrono::milliseconds wait_max) override;
   Status ClearStore(Role role, const std::string& reason,
                     std::chrono::milliseconds wait_max) override;
   void SetFlipGate(std::function<Status()> gate) override { flip_gate_ = std::move(gate); }
@@ -84,6 +86,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
 
   Status MayApply(const FlagRule& rule, FollowerState unified);
   [[nodiscard]] Status MayFill(Role target) const;
+  [[nodiscard]] Status MayGiveUp(Role role) const;
   void KeepHouse();
   void TrimLog();
   void CheckForHangs(std::chrono::milliseconds stall_max);

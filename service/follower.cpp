@@ -117,6 +117,7 @@ FollowerStatus Follower::GetStatus(std::uint64_t last_sequence) {
   MutexLock lock(mutex_);
   status.state = state();
   status.reason = reason_;
+  status.is_fill_under_way = is_fill_under_way_;
   return status;
 }
 

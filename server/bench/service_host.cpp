@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "flags/flag_file.hpp"
-#include "migration/migrator.hpp"
+#include "migration/backfill.hpp"
 #include "server/bench/lmdb_store.hpp"
 
 namespace switchback::bench {
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::chrono::minutes kSettleMax{5};
 constexpr std::chrono::minutes kFillMax{30};
-constexpr std::chrono::milliseconds kFillPoll{5};
+constexpr std::chrono::milliseconds kFillPoll{1};
 
 }  // namespace
 
@@ -27,7 +27,10 @@ Result<std::unique_ptr<ServiceHost>> ServiceHost::Open(const ServiceHostOptions&
   }
   auto host = Reopen(options);
   if (!host) return Fail(host.error());
-  if (options.is_filled) SB_RETURN_IF_ERROR((*host)->FillUnified());
+  if (options.is_filled) {
+    SB_RETURN_IF_ERROR((*host)->FillUnified());
+    SB_RETURN_IF_ERROR((*host)->Settle());
+  }
   return host;
 }
 
@@ -44,13 +47,17 @@ Result<std::unique_ptr<ServiceHost>> ServiceHost::Reopen(const ServiceHostOption
 }
 
 Status ServiceHost::FillUnified() {
-  Migrator migrator(*service_, SystemClock());
-  SB_RETURN_IF_ERROR(migrator.Start());
+  auto progress = std::make_shared<BackfillProgress>(SystemClock());
+  SB_RETURN_IF_ERROR(service_->StartFill(
+      Role::kUnified, FillMode::kFromScratch,
+      std::make_unique<Backfill>(service_->fill_access(), BackfillOptions{}, progress)));
   const SteadyTime deadline = std::chrono::steady_clock::now() + kFillMax;
   while (std::chrono::steady_clock::now() < deadline) {
-    const MigrationStatus status = migrator.GetStatus();
-    if (status.state == "complete") return Settle();
-    if (status.state == "failed") return Fail(ErrorCode::kIo, "fill unified: " + status.error);
+    const FollowerStatus unified = service_->GetStatus().followers[Index(Role::kUnified)];
+    if (unified.state == FollowerState::kInSync) return {};
+    if (unified.state == FollowerState::kFailed ||
+        (unified.state == FollowerState::kDetached && !unified.is_fill_under_way))
+      return Fail(ErrorCode::kIo, "fill unified: " + unified.reason);
     std::this_thread::sleep_for(kFillPoll);
   }
   return Fail(ErrorCode::kBusy, "fill unified: not done in half an hour");

@@ -36,14 +36,14 @@ class ServiceHost {
   // Publishes the flag: false for everybody, true for everybody, or true for a percentage. Error:
   // kRefused when unified cannot serve.
   Status SetFlag(bool is_on, std::optional<double> percentage);
+  // Fills unified from legacy, once. Blocks until it is in sync.
+  Status FillUnified();
   // Waits until both stores have applied and synced everything.
   Status Settle();
 
  private:
   ServiceHost(std::unique_ptr<DbService> service, const Collection* collection)
       : service_(std::move(service)), collection_(collection) {}
-  Status FillUnified();
-
   std::unique_ptr<DbService> service_;
   const Collection* collection_;
   std::uint64_t flag_revision_ = 0;

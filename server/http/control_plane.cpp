@@ -18,6 +18,13 @@ Route Blocking(Route route) {
   return route;
 }
 
+Route MigrationAction(const ControlPlaneParts& parts, const char* action) {
+  return Blocking({"POST", std::string("/v1/migration/") + action,
+                   [&parts, action](const HttpRequest& request, const PathParameters&) {
+                     return HandleMigrationAction(parts, action, request.body);
+                   }});
+}
+
 // Every route there is. `parts` and `is_stopping` are those of the control plane itself.
 std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
   using Request = const HttpRequest&;
@@ -39,6 +46,14 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
       Blocking(
           {"POST", "/v1/migration/start",
            [&](Request request, Parameters) { return HandleMigrationStart(parts, request.body); }}),
+      MigrationAction(parts, "pause"),
+      MigrationAction(parts, "resume"),
+      MigrationAction(parts, "cancel"),
+      MigrationAction(parts, "abandon"),
+      Blocking({"POST", "/v1/migration/settings",
+                [&](Request request, Parameters) {
+                  return HandleMigrationSettings(parts, request.body);
+                }}),
       Blocking(
           {"POST", "/v1/legacy/accept",
            [&](Request request, Parameters) { return HandleAcceptLegacy(parts, request.body); }}),

@@ -26,8 +26,13 @@ HttpResponse HandleFlagPut(const ControlPlaneParts& parts, const std::string& na
 
 // GET /v1/migration
 HttpResponse HandleMigrationGet(const ControlPlaneParts& parts);
-// POST /v1/migration/start {}
+// POST /v1/migration/start {"reverse"?: bool, "settings"?: {}, "actor"?, "reason"?}
 HttpResponse HandleMigrationStart(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/migration/{pause,resume,cancel,abandon} {"actor"?, "reason"?}
+HttpResponse HandleMigrationAction(const ControlPlaneParts& parts, const std::string& action,
+                                   const std::string& body);
+// POST /v1/migration/settings {"settings": {}, "actor"?}
+HttpResponse HandleMigrationSettings(const ControlPlaneParts& parts, const std::string& body);
 // POST /v1/drain {"wait_ms_max"?: number}: waits until both stores hold everything, or the server
 // stops. 429 when the time is up first.
 HttpResponse HandleDrain(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping,

@@ -6,7 +6,6 @@
 #include "server/http/handlers.hpp"
 #include "server/http/json_text.hpp"
 #include "server/http/problem.hpp"
-#include "server/http/status_json.hpp"
 
 namespace switchback {
 namespace {
@@ -42,21 +41,6 @@ Status DrainUnlessStopping(const ControlPlaneParts& parts, const std::atomic<boo
 }
 
 }  // namespace
-
-HttpResponse HandleMigrationGet(const ControlPlaneParts& parts) {
-  HttpResponse response;
-  response.body = JsonText(MigrationJson(parts.migrator.GetStatus()));
-  return response;
-}
-
-HttpResponse HandleMigrationStart(const ControlPlaneParts& parts, const std::string& body) {
-  if (auto document = ParseBody(body, {}); !document) return ProblemResponse(document.error());
-  if (auto started = parts.migrator.Start(); !started) return ProblemResponse(started.error());
-  LogInfo("migration started over HTTP");
-  HttpResponse response = HandleMigrationGet(parts);
-  response.status = 202;
-  return response;
-}
 
 HttpResponse HandleDrain(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping,
                          const std::string& body) {

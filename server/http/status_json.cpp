@@ -112,19 +112,72 @@ Json OperationsJson(const MetricsSnapshot& metrics) {
   return document;
 }
 
+namespace {
+
+Json Optional(const std::optional<double>& number) {
+  return number ? Json(*number) : Json(nullptr);
+}
+
+Json SignalsJson(const std::vector<ThrottleSignal>& signals) {
+  Json list = Json::array();
+  for (const ThrottleSignal& signal : signals) {
+    list.push_back({{"signal", signal.name},
+                    {"value", Optional(signal.value)},
+                    {"limit", signal.limit},
+                    {"is_limiting", signal.is_limiting}});
+  }
+  return list;
+}
+
+Json RollbackJson(const RollbackProgress& rollback) {
+  return {{"stage", rollback.stage},           {"step", rollback.step},
+          {"step_index", rollback.step_index}, {"step_count", rollback.step_count},
+          {"percent", rollback.percent},       {"eta_seconds", Optional(rollback.eta_seconds)},
+          {"elapsed_seconds", rollback.elapsed_seconds}, {"errors", rollback.errors}};
+}
+
+void AddAnswer(const char* name, bool is_yes, const std::string& reason, Json& document) {
+  document[name] = is_yes;
+  document[std::string(name) + "_reason"] = reason;
+}
+
+}  // namespace
+
 Json MigrationJson(const MigrationStatus& status) {
   Json document{{"state", status.state},
+                {"phase", status.phase},
+                {"target", status.target},
+                {"operation", status.operation},
+                {"actor", status.actor},
+                {"reason", status.reason},
                 {"started_at", status.started_at},
                 {"records_done", status.records_done},
                 {"records_total", status.records_total},
                 {"bytes_done", status.bytes_done},
                 {"records_per_second", status.records_per_second},
+                {"bytes_per_second", status.bytes_per_second},
                 {"percent", status.percent}};
-  document["eta_seconds"] = status.eta_seconds ? Json(*status.eta_seconds) : Json(nullptr);
+  document["eta_seconds"] = Optional(status.eta_seconds);
+  document["lag_batches"] = status.lag_batches;
   document["current_collection"] = status.current_collection;
   document["error"] = status.error;
-  document["can_flip"] = status.can_flip;
-  document["can_flip_reason"] = status.can_flip_reason;
+  document["note"] = status.note;
+  document["last_result"] = status.last_result;
+  document["active_seconds"] = status.active_seconds;
+  document["seconds_max"] = status.seconds_max;
+  document["invalid_records"] = status.invalid_records;
+  document["verify"] = {{"outcome", status.verify.outcome},
+                        {"at", status.verify.at},
+                        {"sequence", status.verify.sequence},
+                        {"records", status.verify.records},
+                        {"differences", status.verify.differences}};
+  document["throttle"] = {{"pace", status.pace}, {"signals", SignalsJson(status.signals)}};
+  document["settings"] = Json::parse(MigrationSettingsToJson(status.settings));
+  AddAnswer("can_flip", status.can_flip, status.can_flip_reason, document);
+  AddAnswer("can_roll_back", status.can_roll_back, status.can_roll_back_reason, document);
+  document["roll_back_seconds"] = Optional(status.roll_back_seconds);
+  AddAnswer("can_complete", status.can_complete, status.can_complete_reason, document);
+  document["rollback"] = status.rollback ? RollbackJson(*status.rollback) : Json(nullptr);
   return document;
 }
 

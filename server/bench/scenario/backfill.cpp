@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <thread>
 
-#include "migration/migrator.hpp"
 #include "server/bench/lmdb_store.hpp"
 #include "server/bench/scenario/scenario.hpp"
 #include "server/bench/service_host.hpp"
@@ -16,7 +15,6 @@ namespace switchback::bench {
 namespace {
 
 constexpr double kGoal = 0.7;
-constexpr std::chrono::milliseconds kPoll{1};
 
 std::string_view ToView(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
@@ -58,15 +56,8 @@ Result<double> CopyByHand(const LmdbStore& source, const std::string& path, int 
 Result<double> FillByMigrator(const ScenarioOptions& options) {
   auto host = ServiceHost::Reopen({.directory = options.data_directory});
   if (!host) return Fail(host.error());
-  Migrator migrator((*host)->service(), SystemClock());
   const auto begun = std::chrono::steady_clock::now();
-  SB_RETURN_IF_ERROR(migrator.Start());
-  while (true) {
-    const MigrationStatus status = migrator.GetStatus();
-    if (status.state == "complete") break;
-    if (status.state == "failed") return Fail(ErrorCode::kIo, status.error);
-    std::this_thread::sleep_for(kPoll);
-  }
+  SB_RETURN_IF_ERROR((*host)->FillUnified());
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
   return static_cast<double>(options.record_count) / seconds.count();
 }

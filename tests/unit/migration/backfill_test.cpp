@@ -361,13 +361,13 @@ TEST_F(BackfillTest, StandsStillWhileTheThrottleOrAnOperatorSaysSo) {
   FillWorld world;
   world.Write({PutOf("a", "1", "v")});
   auto progress = std::make_shared<BackfillProgress>(clock_);
-  Throttle throttle;
+  auto throttle = std::make_shared<Throttle>();
   BackfillOptions options;
-  options.throttle = &throttle;
+  options.throttle = throttle;
   Backfill fill(world, options, progress);
   MigrationSettings settings;
   settings.disk_free_bytes_min = 100;
-  throttle.Judge({.disk_free_bytes = 99}, settings);
+  throttle->Judge({.disk_free_bytes = 99}, settings);
 
   auto step = fill.Next(world.target_store->State());
   ASSERT_FALSE(step.has_value());
@@ -375,7 +375,7 @@ TEST_F(BackfillTest, StandsStillWhileTheThrottleOrAnOperatorSaysSo) {
   EXPECT_NE(step.error().message.find("disk_free_bytes is 99, the limit is 100"),
             std::string::npos);
 
-  throttle.Judge({.disk_free_bytes = 100}, settings);
+  throttle->Judge({.disk_free_bytes = 100}, settings);
   progress->SetPaused(true);
   step = fill.Next(world.target_store->State());
   ASSERT_FALSE(step.has_value());

@@ -1,8 +1,6 @@
 // A fill of a real service, cut off before its end.
 #include <gtest/gtest.h>
 
-#include <optional>
-
 #include "migration/migrator.hpp"
 #include "tests/support/service_world.hpp"
 
@@ -17,17 +15,21 @@ TEST(InterruptedFill, GoesOnByItselfWhenItHadOnlyBegunBeforeThePowerCut) {
   world.legacy->store()->Commit({&effect, 1}, StoreState{});
   world.Open();
   world.legacy->FailScansAfter(0);
-  std::optional<Migrator> migrator(std::in_place, *world.service, world.clock);
-  ASSERT_TRUE(migrator->Start().has_value());
+  TempDir dir;
+  auto journal = Must(Journal::Open(dir.File("control.sqlite"), world.clock));
+  auto migrator = Must(Migrator::Open(*world.service, *journal, world.clock, {}));
+  ASSERT_TRUE(migrator->Start({}).has_value());
   ASSERT_TRUE(world.Becomes(Role::kUnified, FollowerState::kBackfilling));
 
   migrator.reset();
   world.CrashAndReopen(Crash::kPowerCut);
-  migrator.emplace(*world.service, world.clock);
+  migrator = Must(Migrator::Open(*world.service, *journal, world.clock, {}));
   ASSERT_TRUE(migrator->ResumeIfInterrupted().has_value());
 
   ASSERT_TRUE(world.Becomes(Role::kUnified, FollowerState::kInSync));
+  migrator->Tick();
   EXPECT_EQ(migrator->GetStatus().state, "complete");
+  migrator.reset();
   EXPECT_EQ(world.Stored(Role::kUnified), world.Stored(Role::kLegacy));
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tests/support/expect_ok.hpp"
 #include "tests/unit/server/http/scratch_folder.hpp"
 #include "tests/unit/server/http/stub_service.hpp"
 
@@ -46,10 +47,13 @@ class ControlPlaneTest : public testing::Test {
   const std::string flags_path_ = folder_.path() + "/flags.json";
   StubService service_;
   FlagWatcher watcher_{flags_path_, service_.flags(), [](const auto&) {}, SystemClock()};
-  Migrator migrator_{service_, SystemClock()};
+  const std::unique_ptr<Journal> journal_ =
+      test::Must(Journal::Open(folder_.path() + "/control.sqlite", SystemClock()));
+  const std::unique_ptr<Migrator> migrator_ =
+      test::Must(Migrator::Open(service_, *journal_, SystemClock(), {}));
   ControlPlane control_plane_{ControlPlaneParts{service_,
                                                 watcher_,
-                                                migrator_,
+                                                *migrator_,
                                                 SystemClock(),
                                                 [] { return ServerCounters(); },
                                                 {folder_.path(), flags_path_, {}}},

@@ -1,0 +1,112 @@
+#include <nlohmann/json.hpp>
+
+#include "server/http/body.hpp"
+#include "server/http/handlers.hpp"
+#include "server/http/json_text.hpp"
+#include "server/http/problem.hpp"
+#include "server/http/status_json.hpp"
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kTextBytesMax = 1000;
+
+HttpResponse Answer(const ControlPlaneParts& parts, unsigned status) {
+  HttpResponse response;
+  response.status = status;
+  response.body = JsonText(MigrationJson(parts.migrator.GetStatus()));
+  return response;
+}
+
+// Who asks and why: both optional, both bounded.
+Status TakeText(const Json& document, const char* name, std::string& text) {
+  if (!document.contains(name)) return {};
+  const Json& value = document[name];
+  if (!value.is_string() || value.get_ref<const std::string&>().size() > kTextBytesMax)
+    return Fail(ErrorCode::kInvalidArgument, std::string("body: \"") + name +
+                                                 "\" must be a string of at most " +
+                                                 std::to_string(kTextBytesMax) + " bytes");
+  text = value.get<std::string>();
+  return {};
+}
+
+Status TakeFlag(const Json& document, const char* name, bool& flag) {
+  if (!document.contains(name)) return {};
+  if (!document[name].is_boolean())
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string("body: \"") + name + "\" must be true or false");
+  flag = document[name].get<bool>();
+  return {};
+}
+
+Result<MigrationRequest> ParseStart(const std::string& body) {
+  auto document = ParseBody(body, {"actor", "reason", "reverse", "settings"});
+  if (!document) return Fail(document.error());
+  MigrationRequest request;
+  bool is_reverse = false;
+  SB_RETURN_IF_ERROR(TakeText(*document, "actor", request.actor));
+  SB_RETURN_IF_ERROR(TakeText(*document, "reason", request.reason));
+  SB_RETURN_IF_ERROR(TakeFlag(*document, "reverse", is_reverse));
+  if (is_reverse) request.target = Role::kLegacy;
+  if (document->contains("settings")) request.settings_json = (*document)["settings"].dump();
+  return request;
+}
+
+struct Act {
+  std::string actor;
+  std::string reason;
+};
+
+Result<Act> ParseAct(const std::string& body) {
+  auto document = ParseBody(body, {"actor", "reason"});
+  if (!document) return Fail(document.error());
+  Act act;
+  SB_RETURN_IF_ERROR(TakeText(*document, "actor", act.actor));
+  SB_RETURN_IF_ERROR(TakeText(*document, "reason", act.reason));
+  return act;
+}
+
+Status Run(Migrator& migrator, const std::string& action, const Act& act) {
+  if (action == "pause") return migrator.Pause(act.actor);
+  if (action == "resume") return migrator.Resume(act.actor);
+  if (action == "cancel") return migrator.Cancel(act.actor, act.reason);
+  return migrator.Abandon(act.actor, act.reason);
+}
+
+}  // namespace
+
+HttpResponse HandleMigrationGet(const ControlPlaneParts& parts) {
+  return Answer(parts, 200);
+}
+
+HttpResponse HandleMigrationStart(const ControlPlaneParts& parts, const std::string& body) {
+  auto request = ParseStart(body);
+  if (!request) return ProblemResponse(request.error());
+  if (auto started = parts.migrator.Start(*request); !started)
+    return ProblemResponse(started.error());
+  return Answer(parts, 202);
+}
+
+HttpResponse HandleMigrationAction(const ControlPlaneParts& parts, const std::string& action,
+                                   const std::string& body) {
+  auto act = ParseAct(body);
+  if (!act) return ProblemResponse(act.error());
+  if (auto done = Run(parts.migrator, action, *act); !done) return ProblemResponse(done.error());
+  return Answer(parts, 202);
+}
+
+HttpResponse HandleMigrationSettings(const ControlPlaneParts& parts, const std::string& body) {
+  auto document = ParseBody(body, {"actor", "settings"});
+  if (!document) return ProblemResponse(document.error());
+  std::string actor;
+  if (auto taken = TakeText(*document, "actor", actor); !taken)
+    return ProblemResponse(taken.error());
+  const std::string settings = document->value("settings", Json::object()).dump();
+  if (auto changed = parts.migrator.ChangeSettings(settings, actor); !changed)
+    return ProblemResponse(changed.error());
+  return Answer(parts, 200);
+}
+
+}  // namespace switchback
