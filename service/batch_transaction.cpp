@@ -162,6 +162,13 @@ Status BatchTransaction::CheckMainCollection(const Collection& collection, std::
   return {};
 }
 
+Result<StoredValue> BatchTransaction::GetStored(Role role, const Collection& collection,
+                                                std::string_view key) {
+  std::string_view value;
+  if (batch_.Find(collection, key, value) != BatchBuilder::Found::kNothing) return StoredValue{};
+  return reads_.GetStored(role, collection, key);
+}
+
 bool BatchTransaction::IsDirty(const WatchSet& watches) const {
   const auto& set = static_cast<const WatchRegistry::Set&>(watches);
   if (set.is_dirty()) return true;

@@ -36,6 +36,8 @@ class BatchTransaction final : public Transaction {
   Status Clear(const Collection& collection) override;
   [[nodiscard]] std::size_t Savepoint() const override { return batch_.effect_count(); }
   void RollbackTo(std::size_t savepoint) override { batch_.Truncate(savepoint); }
+  Result<StoredValue> GetStored(Role role, const Collection& collection,
+                                std::string_view key) override;
   [[nodiscard]] bool IsDirty(const WatchSet& watches) const override;
 
  private:

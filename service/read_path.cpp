@@ -269,6 +269,24 @@ Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
   return values;
 }
 
+Result<StoredValue> ReadPath::GetStored(Role role, const Collection& collection,
+                                        std::string_view key) {
+  for (int attempt = 0;; ++attempt) {
+    if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
+    SharedLock lock(context_.memtable.mutex());
+    if (!context_.memtable.IsCovered(role)) return LeftService(role);
+    std::string_view found;
+    if (context_.memtable.Find(collection, key, found) != Memtable::Found::kNothing)
+      return StoredValue{};
+    auto fresh = EnsureFresh(role, attempt);
+    if (!fresh) return Fail(fresh.error());
+    if (*fresh) break;
+  }
+  auto value = views_[Index(role)]->Get(collection, key);
+  if (!value) return Fail(value.error());
+  return StoredValue{true, *value};
+}
+
 Status ReadPath::Scan(const Collection& collection, std::string_view from, const Visitor& visit) {
   return WithFailover<void>(Operation::kScan,
                             from.empty() ? std::string_view(collection.name) : from,

@@ -21,6 +21,7 @@
 #include "service/metrics.hpp"
 #include "service/record_reader.hpp"
 #include "service/router.hpp"
+#include "service/transaction.hpp"
 
 namespace switchback {
 
@@ -45,6 +46,10 @@ class ReadPath final : public RecordReader {
   Status Scan(const Collection& collection, std::string_view from, const Visitor& visit) override;
   Result<std::uint64_t> Count(const Collection& collection) override;
   Result<std::vector<std::string>> CollectionNames();
+
+  // What the store of `role` alone holds, for Transaction::GetStored. On the pipeline's thread:
+  // what it says is true until the pipeline publishes its next batch.
+  Result<StoredValue> GetStored(Role role, const Collection& collection, std::string_view key);
 
   void EndTurn() noexcept;
 

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "service/record_reader.hpp"
+#include "service/role.hpp"
 
 namespace switchback {
 
@@ -18,6 +20,13 @@ class WatchSet {
   virtual ~WatchSet() = default;
   virtual void Add(const Collection& collection, std::string_view key) = 0;
   virtual void Clear() = 0;
+};
+
+// What one store alone holds of a key.
+struct StoredValue {
+  bool is_settled = false;  // false: an effect on the key is on its way to the stores; what they
+                            // hold now says nothing
+  std::optional<std::string_view> value;  // valid until the next call on its reader
 };
 
 // Lives on the pipeline's thread during WriteOp::Run. Nothing in it may block.
@@ -35,6 +44,12 @@ class Transaction : public RecordReader {
   // Undo within the transaction: RollbackTo drops what was added since Savepoint.
   [[nodiscard]] virtual std::size_t Savepoint() const = 0;
   virtual void RollbackTo(std::size_t savepoint) = 0;
+
+  // For repairs: reads that role's own store, whatever is routed. When it is settled, the store
+  // has every effect on the key that comes before this write: to put or delete the same makes both
+  // stores equal. Errors: kUnavailable (the store is not in sync), kIo, kCorruption.
+  virtual Result<StoredValue> GetStored(Role role, const Collection& collection,
+                                        std::string_view key) = 0;
 
   // True when a watched key has changed since it was added.
   [[nodiscard]] virtual bool IsDirty(const WatchSet& watches) const = 0;

@@ -301,6 +301,12 @@ class FakeDbService final : public DbService {
         undo_.pop_back();
       }
     }
+    Result<StoredValue> GetStored(Role /*role*/, const Collection& collection,
+                                  std::string_view key) override {
+      auto value = Get(collection, key);
+      if (!value) return Fail(value.error());
+      return StoredValue{true, *value};
+    }
     [[nodiscard]] bool IsDirty(const WatchSet& watches) const override {
       return static_cast<const FakeWatchSet&>(watches).IsDirty(service_);
     }
