@@ -256,6 +256,20 @@ Status Journal::AddFindings(std::string_view list, std::span<const Finding> find
 Status Journal::RemoveFinding(std::string_view list, std::string_view collection,
                               std::string_view key) {
   MutexLock lock(mutex_);
+  return DeleteFinding(list, collection, key);
+}
+
+Status Journal::RemoveFindings(std::string_view list, std::span<const Finding> findings) {
+  MutexLock lock(mutex_);
+  SqliteTransaction transaction(db_.get());
+  SB_RETURN_IF_ERROR(transaction.Begin());
+  for (const Finding& finding : findings)
+    SB_RETURN_IF_ERROR(DeleteFinding(list, finding.collection, finding.key));
+  return transaction.Commit();
+}
+
+Status Journal::DeleteFinding(std::string_view list, std::string_view collection,
+                              std::string_view key) {
   return Run("DELETE FROM findings WHERE list = ?1 AND collection = ?2 AND key = ?3",
              [&](sqlite3_stmt* statement) {
                Texts({list, collection})(statement);

@@ -93,6 +93,9 @@ class Journal {
   Status AddFindings(std::string_view list, std::span<const Finding> findings) SB_EXCLUDES(mutex_);
   Status RemoveFinding(std::string_view list, std::string_view collection, std::string_view key)
       SB_EXCLUDES(mutex_);
+  // In one transaction; those that are not there are passed over.
+  Status RemoveFindings(std::string_view list, std::span<const Finding> findings)
+      SB_EXCLUDES(mutex_);
   Status ClearFindings(std::string_view list) SB_EXCLUDES(mutex_);
   Result<std::uint64_t> CountFindings(std::string_view list) SB_EXCLUDES(mutex_);
   // At most `count_max`, in the order of collection and key, beginning after (collection, key).
@@ -107,6 +110,8 @@ class Journal {
   using Row = std::function<void(sqlite3_stmt*)>;
   // Runs one statement to its end; `row` sees each row.
   Status Run(std::string_view sql, const Bind& bind, const Row& row = {}) SB_REQUIRES(mutex_);
+  Status DeleteFinding(std::string_view list, std::string_view collection, std::string_view key)
+      SB_REQUIRES(mutex_);
   [[nodiscard]] std::string Now() const;
 
   Mutex mutex_;
