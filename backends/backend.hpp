@@ -140,6 +140,12 @@ class Backend {
   // collections.
   virtual Status Reset() = 0;
 
+  // Leaves the store's files as they are and goes on with the store at `path`, made when there is
+  // none. Waits like Reopen. On an error it goes on where it was. kUnsupported: this engine cannot.
+  virtual Status MoveTo(const std::string& path) {
+    return Fail(ErrorCode::kUnsupported, "cannot move a store to " + path);
+  }
+
   // Removes every trace of Switchback and makes the rest durable: what stays is the records and
   // nothing else. After it only destruction is allowed.
   virtual Status Detach() = 0;

@@ -323,6 +323,20 @@ Status LmdbBackend::Reset() {
   return OpenEnvironment();
 }
 
+Status LmdbBackend::MoveTo(const std::string& path) {
+  const ClosedGate parked(environment_->gate(), kGateCloseWaitMax);
+  SB_RETURN_IF_ERROR(parked.status());
+  environment_->gate().DropAllHandles();
+  environment_->Close();
+  const std::string before = environment_->path();
+  SB_RETURN_IF_ERROR(environment_->SetPath(path));
+  auto opened = OpenEnvironment();
+  if (opened) return {};
+  SB_RETURN_IF_ERROR(environment_->SetPath(before));
+  SB_RETURN_IF_ERROR(OpenEnvironment());
+  return opened;
+}
+
 Status LmdbBackend::Detach() {
   SB_RETURN_IF_ERROR(CheckOpen());
   const MDB_dbi state_dbi = environment_->collections().state_dbi();

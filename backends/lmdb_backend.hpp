@@ -50,6 +50,7 @@ class LmdbBackend final : public Backend {
   // Renames an empty environment over the old one: foreign processes that have it open keep the
   // old.
   Status Reset() override;
+  Status MoveTo(const std::string& path) override;
   Status Detach() override;
   [[nodiscard]] const std::vector<UnservableCollection>& unservable() const override;
   Result<std::unique_ptr<ReadView>> NewReadView() override;

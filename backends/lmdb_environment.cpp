@@ -39,51 +39,68 @@ constexpr const char* kResetSuffix = ".reset";
 }  // namespace
 
 LmdbEnvironment::LmdbEnvironment(LmdbOptions options, CollectionCatalog& catalog)
-    : options_(std::move(options)), collections_(catalog) {
+    : options_(std::move(options)), path_(options_.path), collections_(catalog) {
   is_claimed_ = Claim(options_.path);
 }
 
 LmdbEnvironment::~LmdbEnvironment() {
   Close();
-  if (is_claimed_) Unclaim(options_.path);
+  if (is_claimed_) Unclaim(path());
+}
+
+std::string LmdbEnvironment::path() const {
+  MutexLock lock(path_mutex_);
+  return path_;
+}
+
+Status LmdbEnvironment::SetPath(const std::string& path) {
+  SB_CHECK(env_ == nullptr, "an environment moves while closed");
+  if (!Claim(path))
+    return Fail(ErrorCode::kConflict, path + " is open in this process already");
+  MutexLock lock(path_mutex_);
+  if (is_claimed_) Unclaim(path_);
+  is_claimed_ = true;
+  options_.create = true;
+  path_ = path;
+  return {};
 }
 
 std::string LmdbEnvironment::DataPath() const {
-  return is_file_ ? options_.path : options_.path + "/data.mdb";
+  return is_file_ ? path() : path() + "/data.mdb";
 }
 
 std::string LmdbEnvironment::LockPath() const {
-  return is_file_ ? options_.path + "-lock" : options_.path + "/lock.mdb";
+  return is_file_ ? path() + "-lock" : path() + "/lock.mdb";
 }
 
 Status LmdbEnvironment::PrepareNew() {
   struct stat info {};
-  if (::stat(options_.path.c_str(), &info) == 0) {
+  if (::stat(path().c_str(), &info) == 0) {
     is_file_ = !S_ISDIR(info.st_mode);
   } else {
     is_file_ = options_.is_file;
   }
   if (::access(DataPath().c_str(), F_OK) == 0) return {};
   if (!options_.create) {
-    return Fail(ErrorCode::kNotFound, "no LMDB environment at " + options_.path);
+    return Fail(ErrorCode::kNotFound, "no LMDB environment at " + path());
   }
-  return MakeDirectories(is_file_ ? ParentDirectory(options_.path) : options_.path);
+  return MakeDirectories(is_file_ ? ParentDirectory(path()) : path());
 }
 
 Status LmdbEnvironment::Open() {
   SB_CHECK(env_ == nullptr, "an environment opens once");
   if (!is_claimed_) {
-    return Fail(ErrorCode::kConflict, options_.path + " is open in this process already");
+    return Fail(ErrorCode::kConflict, path() + " is open in this process already");
   }
   SB_RETURN_IF_ERROR(PrepareNew());
-  auto env = OpenMdbEnv(options_.path, is_file_, options_.map_bytes_min);
+  auto env = OpenMdbEnv(path(), is_file_, options_.map_bytes_min);
   if (!env) return Fail(env.error());
   // The name of a data file made just now must survive a power cut as well as its content.
   SB_RETURN_IF_ERROR(SyncDirectory(ParentDirectory(DataPath())));
   env_ = *std::move(env);
   if (auto scanned = ScanCollections(); !scanned) {
     Close();
-    return Fail(WithContext(scanned.error(), "open LMDB environment " + options_.path));
+    return Fail(WithContext(scanned.error(), "open LMDB environment " + path()));
   }
   return {};
 }
@@ -125,7 +142,7 @@ Status LmdbEnvironment::ReplaceByEmpty() {
     // As the owner of the environment had it. Not being allowed to is no reason to stop.
     if (::chmod(fresh.c_str(), info.st_mode & 07777) != 0 ||
         ::chown(fresh.c_str(), info.st_uid, info.st_gid) != 0) {
-      LogWarning("LMDB {}: cannot keep owner and mode of the data file", options_.path);
+      LogWarning("LMDB {}: cannot keep owner and mode of the data file", path());
     }
   }
   // The lock file goes first: it holds the transaction id of the old file, and a foreign reader may
@@ -207,7 +224,7 @@ Status LmdbEnvironment::GrowMap(std::uint64_t bytes_more, std::chrono::milliseco
   }
   SB_CHECK(map_bytes() >= after, "the map has grown");
   map_growths_.fetch_add(1, std::memory_order_relaxed);
-  LogInfo("LMDB {}: map grown from {} to {} MiB", options_.path, before >> 20, after >> 20);
+  LogInfo("LMDB {}: map grown from {} to {} MiB", path(), before >> 20, after >> 20);
   return {};
 }
 

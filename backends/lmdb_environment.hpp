@@ -41,6 +41,9 @@ class LmdbEnvironment {
   // process has it open already: LMDB forbids that), kCorruption, kRefused, kTooLarge, kIo.
   Status Open();
   void Close() noexcept;
+  // Closed before and after. kConflict: this process has that one open.
+  Status SetPath(const std::string& path) SB_EXCLUDES(path_mutex_);
+  [[nodiscard]] std::string path() const SB_EXCLUDES(path_mutex_);
   // Replaces the data file by an empty environment, in one rename. Closed before and after.
   Status ReplaceByEmpty();
 
@@ -84,7 +87,9 @@ class LmdbEnvironment {
   [[nodiscard]] std::string DataPath() const;
   [[nodiscard]] std::string LockPath() const;
 
-  const LmdbOptions options_;
+  LmdbOptions options_;  // but for the path, which is in path_
+  mutable Mutex path_mutex_;
+  std::string path_ SB_GUARDED_BY(path_mutex_);  // FileBytes() asks while it changes
   std::atomic<bool> is_file_{false};  // FileBytes() asks while the environment is reopened
   bool is_claimed_ = false;
   MdbEnvHandle env_;

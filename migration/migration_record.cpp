@@ -75,6 +75,7 @@ std::string MigrationRecordToJson(const MigrationRecord& record) {
   json["rollback_actor"] = record.rollback_actor;
   json["locked_reason"] = record.locked_reason;
   json["last_result"] = record.last_result;
+  json["kept_legacy"] = record.kept_legacy;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -112,6 +113,7 @@ Result<MigrationRecord> ParseMigrationRecord(std::string_view text) {
   Take(json, "rollback_actor", record.rollback_actor);
   Take(json, "locked_reason", record.locked_reason);
   Take(json, "last_result", record.last_result);
+  Take(json, "kept_legacy", record.kept_legacy);
   return record;
 }
 

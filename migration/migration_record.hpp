@@ -55,7 +55,7 @@ constexpr std::uint16_t ToAny(Phases... phases) {
 
 using enum MigrationPhase;
 inline constexpr std::array<MigrationPhaseRule, 9> kMigrationPhases{{
-    {kIdle, "idle", ToAny(kCopying, kRollingBack)},
+    {kIdle, "idle", ToAny(kCopying, kRollingBack, kCompleting)},
     {kCopying, "copying", ToAny(kPaused, kVerifying, kReady, kRollingBack)},
     {kPaused, "paused", ToAny(kCopying, kRollingBack)},
     {kVerifying, "verifying", ToAny(kCopying, kReady, kRollingBack)},
@@ -73,14 +73,14 @@ constexpr bool MayMove(MigrationPhase from, MigrationPhase to) {
 }
 
 // What the newest verify of the copy came to.
-struct VerifyRecord {
+struct VerifyOutcome {
   std::string outcome;  // "" (none yet), "clean", "differences"
   std::string at;
   std::uint64_t sequence = 0;  // of the log, up to which it holds
   std::uint64_t records = 0;
   std::uint64_t differences = 0;
 
-  friend bool operator==(const VerifyRecord&, const VerifyRecord&) = default;
+  friend bool operator==(const VerifyOutcome&, const VerifyOutcome&) = default;
 };
 
 struct MigrationRecord {
@@ -95,7 +95,7 @@ struct MigrationRecord {
   std::optional<double> read_p99_before_us;  // of the foreground, before the copy
   std::optional<double> write_p99_before_us;
   std::string note;  // what happened on the way that people should know
-  VerifyRecord verify;
+  VerifyOutcome verify;
   // Unified was filled and not verified since: a flag may send nothing there, unless an operator
   // allows it.
   bool is_unified_unverified = false;
@@ -108,6 +108,7 @@ struct MigrationRecord {
   std::string rollback_actor;
   std::string locked_reason;
   std::string last_result;  // of the migration before, "" when there was none
+  std::string kept_legacy;  // where what was let go lies
 
   friend bool operator==(const MigrationRecord&, const MigrationRecord&) = default;
 };

@@ -19,7 +19,7 @@ struct RollbackPlan {
   std::int64_t operation = 0;  // in the journal
   Role target = Role::kUnified;
   std::string reason;
-  VerifyRecord verified;  // the source's last verified state
+  VerifyOutcome verified;  // the source's last verified state
 };
 
 // Run on one thread; GetProgress and Stop from any.

@@ -174,6 +174,7 @@ MigrationStatus SummarizeMigration(const ServiceStatus& service, const Migration
   status.active_seconds = record.active_seconds;
   status.note = record.note;
   status.last_result = record.last_result;
+  status.kept_legacy = record.kept_legacy;
   status.verify = record.verify;
   status.settings = record.settings;
   status.lag_batches = target.lag_batches;

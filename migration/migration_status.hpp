@@ -55,10 +55,11 @@ struct MigrationStatus {
   std::string error;  // "running" with an error means it is being tried again
   std::string note;
   std::string last_result;
+  std::string kept_legacy;
   std::uint64_t active_seconds = 0;
   std::uint64_t seconds_max = 0;
   std::uint64_t invalid_records = 0;
-  VerifyRecord verify;
+  VerifyOutcome verify;
 
   double pace = 1;  // share of time that the copy may take
   std::vector<ThrottleSignal> signals;

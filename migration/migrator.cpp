@@ -326,6 +326,27 @@ Status Migrator::Abandon(const std::string& actor, const std::string& reason) {
   return BeginRollback("abandon", actor, reason.empty() ? "abandoned by an operator" : reason);
 }
 
+Status Migrator::Complete(const std::string& actor, const std::string& reason) {
+  MutexLock lock(mutex_);
+  if (record_.phase == kCompleting) return Fail(ErrorCode::kConflict, Where() + " already");
+  if (const std::string why = WhyNotComplete(service_.GetStatus(), record_); !why.empty())
+    return Fail(ErrorCode::kRefused, why);
+  SB_RETURN_IF_ERROR(journal_.Audit(actor, "migration.complete", reason));
+  const auto operation = journal_.BeginOperation("migration-complete", actor, reason);
+  if (!operation) return Fail(operation.error());
+  MigrationRecord next = record_;
+  next.phase = kCompleting;
+  next.operation = *operation;
+  next.actor = actor;
+  next.reason = reason;
+  next.started_at = FormatUtc(clock_.WallNow());
+  next.note.clear();
+  is_completion_verified_ = !options_.start_verify;
+  is_verify_running_ = false;
+  retry_at_ = SteadyTime{};
+  return Move(std::move(next));
+}
+
 Status Migrator::ChangeSettings(const std::string& json, const std::string& actor) {
   MutexLock lock(mutex_);
   MigrationRecord next = record_;
@@ -362,6 +383,11 @@ void Migrator::OnVerifyEnd(const VerifyResult& result) {
     if (saved) saved = journal_.EndOperation(record_.operation, "done", "{}");
   } else {
     saved = Save(std::move(next));
+  }
+  if (saved && record_.phase == kCompleting) {
+    is_completion_verified_ = result.differences == 0;
+    if (!is_completion_verified_)
+      EndCompletion(Fail(ErrorCode::kRefused, "the verify before it found differences"));
   }
   if (!saved) LogWarning("migration: cannot journal a verify: {}", saved.error().message);
 }

@@ -87,6 +87,9 @@ class Migrator {
   Status Cancel(const std::string& actor, const std::string& reason) SB_EXCLUDES(mutex_);
   // Rolls back a finished one too, as long as no key is sent to unified.
   Status Abandon(const std::string& actor, const std::string& reason) SB_EXCLUDES(mutex_);
+  // Lets legacy go, after one more clean verify. Needs everything on unified and a clean verify
+  // before: kRefused says what is missing. The way back from there is a copy in reverse.
+  Status Complete(const std::string& actor, const std::string& reason) SB_EXCLUDES(mutex_);
   // Changes settings of the migration at hand, or of the next one.
   Status ChangeSettings(const std::string& json, const std::string& actor) SB_EXCLUDES(mutex_);
   // A flag may send keys to unified although the copy was not verified. Audited.
@@ -124,6 +127,12 @@ class Migrator {
   void GoOnWithFill(const FollowerStatus& target) SB_REQUIRES(mutex_);
   void CopyDone() SB_REQUIRES(mutex_);
   void TickVerifying(const ServiceStatus& status) SB_REQUIRES(mutex_);
+  // Begins a verify unless one runs or was just tried.
+  void VerifyIfDue() SB_REQUIRES(mutex_);
+  // Whether legacy can be let go now.
+  bool TickCompleting(const ServiceStatus& status) SB_REQUIRES(mutex_);
+  void EndCompletion(const Status& outcome) SB_REQUIRES(mutex_);
+  void RunCompletion() SB_EXCLUDES(mutex_);
   void RunRollback() SB_EXCLUDES(mutex_);
   void CountActiveTime() SB_REQUIRES(mutex_);
   // Rolls back by itself when a limit is passed.
@@ -156,6 +165,7 @@ class Migrator {
   double active_seconds_ SB_GUARDED_BY(mutex_) = 0;
   SteadyTime retry_at_ SB_GUARDED_BY(mutex_);
   bool is_verify_running_ SB_GUARDED_BY(mutex_) = false;
+  bool is_completion_verified_ SB_GUARDED_BY(mutex_) = false;
   bool has_rolled_back_ SB_GUARDED_BY(mutex_) = false;  // rollback_ has something to show
 
   mutable Mutex gate_mutex_;

@@ -11,6 +11,7 @@ namespace switchback {
 namespace {
 
 constexpr std::chrono::seconds kRetryInterval{2};
+constexpr std::chrono::milliseconds kRetireWaitMax{60'000};
 constexpr double kActiveSecondsPerSave = 60;
 // A tick that comes late (a suspended machine) does not count for more.
 constexpr double kActiveSecondsPerTickMax = 5;
@@ -22,13 +23,16 @@ constexpr int kMemoryTicksMin = 5;
 void Migrator::Tick() {
   const ServiceStatus status = service_.GetStatus();
   bool is_rolling_back = false;
+  bool is_completing = false;
   {
     MutexLock lock(mutex_);
     Measure(status);
     if (record_.phase == kCopying) TickCopying(status);
     if (record_.phase == kVerifying) TickVerifying(status);
+    is_completing = record_.phase == kCompleting && TickCompleting(status);
     is_rolling_back = record_.phase == kRollingBack;
   }
+  if (is_completing) RunCompletion();
   if (is_rolling_back) RunRollback();
 }
 
@@ -118,6 +122,10 @@ void Migrator::TickVerifying(const ServiceStatus& status) {
       LogWarning("migration: {}", moved.error().message);
     return;
   }
+  VerifyIfDue();
+}
+
+void Migrator::VerifyIfDue() {
   if (is_verify_running_ || clock_.Now() < retry_at_) return;
   retry_at_ = clock_.Now() + kRetryInterval;
   auto started = options_.start_verify(record_.actor);
@@ -176,6 +184,47 @@ void Migrator::CheckLimits(const ServiceStatus& status) {
   if (!trigger) return;
   if (auto begun = BeginRollback(trigger->name, "switchback", trigger->reason); !begun)
     LogError("migration: cannot roll back ({}): {}", trigger->reason, begun.error().message);
+}
+
+bool Migrator::TickCompleting(const ServiceStatus& status) {
+  const bool is_committed =
+      status.is_legacy_retired &&
+      status.followers[Index(Role::kLegacy)].state == FollowerState::kDetached;
+  if (is_committed) return clock_.Now() >= retry_at_;  // what is left is to tidy up
+  MigrationRecord asked = record_;
+  asked.phase = kReady;
+  if (const std::string why = WhyNotComplete(status, asked); !why.empty()) {
+    EndCompletion(Fail(ErrorCode::kRefused, why));
+    return false;
+  }
+  if (is_completion_verified_) return true;
+  if (options_.start_verify) VerifyIfDue();
+  is_completion_verified_ = !options_.start_verify;
+  return false;
+}
+
+void Migrator::EndCompletion(const Status& outcome) {
+  MigrationRecord next = record_;
+  next.phase = outcome ? kCompleted : kReady;
+  if (!outcome) next.note = "legacy was not let go: " + outcome.error().message;
+  Status saved = journal_.EndOperation(record_.operation, outcome ? "done" : "failed", "{}");
+  if (saved) saved = Move(std::move(next));
+  if (!saved) LogError("migration: cannot journal its completion: {}", saved.error().message);
+}
+
+void Migrator::RunCompletion() {
+  const auto kept = service_.RetireLegacy(kRetireWaitMax);
+  MutexLock lock(mutex_);
+  if (kept) {
+    record_.kept_legacy = *kept;
+    return EndCompletion({});
+  }
+  LogWarning("migration: letting legacy go: {}", kept.error().message);
+  retry_at_ = clock_.Now() + kRetryInterval;
+  // Past the commit point there is no way but forward.
+  const ServiceStatus status = service_.GetStatus();
+  const bool is_before = status.followers[Index(Role::kLegacy)].state != FollowerState::kDetached;
+  if (is_before) EndCompletion(Fail(kept.error()));
 }
 
 void Migrator::RunRollback() {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -83,36 +84,77 @@ Result<DataDirectory> DataDirectory::Open(const std::string& path) {
 }
 
 Result<StorePaths> DataDirectory::ResolveStores(const StorePaths& asked) const {
-  const std::string file = generation_path() + "/stores.json";
   const StorePaths wanted{Absolute(asked.legacy), Absolute(asked.unified)};
-  auto content = ReadWholeFile(file, kSmallFileBytesMax);
-  if (content) {
-    const auto json = nlohmann::json::parse(*content, nullptr, false);
-    if (!json.is_object() || !json.contains("legacy") || !json["legacy"].is_string() ||
-        !json.contains("unified") || !json["unified"].is_string()) {
-      return Fail(ErrorCode::kCorruption, file + " is not readable");
-    }
-    const StorePaths known{json["legacy"].get<std::string>(), json["unified"].get<std::string>()};
-    if ((!wanted.legacy.empty() && wanted.legacy != known.legacy) ||
-        (!wanted.unified.empty() && wanted.unified != known.unified)) {
-      return Fail(ErrorCode::kRefused, "this data directory belongs to legacy " + known.legacy +
-                                           " and unified " + known.unified +
+  auto known = ReadStores();
+  if (!known && known.error().code != ErrorCode::kNotFound) return known;
+  StorePaths paths;
+  if (known) {
+    // Whoever starts it with the options of old finds it where it went.
+    const auto& kept = known->kept;
+    const bool is_kept = std::find(kept.begin(), kept.end(), wanted.legacy) != kept.end();
+    if ((!wanted.legacy.empty() && wanted.legacy != known->legacy && !is_kept) ||
+        (!wanted.unified.empty() && wanted.unified != known->unified)) {
+      return Fail(ErrorCode::kRefused, "this data directory belongs to legacy " + known->legacy +
+                                           " and unified " + known->unified +
                                            ": leave the options away, or use a new data directory");
     }
-    return known;
+    paths = *std::move(known);
+  } else {
+    const std::string inside = Absolute(generation_path());
+    paths.legacy = wanted.legacy.empty() ? inside + "/legacy" : wanted.legacy;
+    paths.unified = wanted.unified.empty() ? inside + "/unified.sqlite" : wanted.unified;
   }
-  if (content.error().code != ErrorCode::kNotFound) return Fail(content.error());
-  const std::string inside = Absolute(generation_path());
-  const StorePaths paths{wanted.legacy.empty() ? inside + "/legacy" : wanted.legacy,
-                         wanted.unified.empty() ? inside + "/unified.sqlite" : wanted.unified};
+  if (paths.legacy == paths.unified) {
+    return Fail(ErrorCode::kRefused,
+                "legacy and unified are both " + paths.legacy + ": they must be two stores");
+  }
   return paths;
 }
 
-Status DataDirectory::RememberStores(const StorePaths& paths) {
+Result<StorePaths> DataDirectory::ReadStores() const {
   const std::string file = generation_path() + "/stores.json";
-  if (Exists(file)) return {};
-  const nlohmann::json json{{"legacy", paths.legacy}, {"unified", paths.unified}};
-  return WriteFileAtomically(file, json.dump(2) + "\n");
+  auto content = ReadWholeFile(file, kSmallFileBytesMax);
+  if (!content) return Fail(content.error());
+  const auto json = nlohmann::json::parse(*content, nullptr, false);
+  if (!json.is_object() || !json.contains("legacy") || !json["legacy"].is_string() ||
+      !json.contains("unified") || !json["unified"].is_string()) {
+    return Fail(ErrorCode::kCorruption, file + " is not readable");
+  }
+  StorePaths paths{json["legacy"].get<std::string>(), json["unified"].get<std::string>()};
+  const auto retired = json.find("legacy_retired");
+  paths.is_legacy_retired = retired != json.end() && retired->is_boolean() && retired->get<bool>();
+  for (const auto& kept : json.value("kept", nlohmann::json::array())) {
+    if (kept.is_string()) paths.kept.push_back(kept.get<std::string>());
+  }
+  return paths;
+}
+
+Status DataDirectory::WriteStores(const StorePaths& paths) {
+  nlohmann::ordered_json json{{"legacy", paths.legacy}, {"unified", paths.unified}};
+  if (paths.is_legacy_retired) json["legacy_retired"] = true;
+  if (!paths.kept.empty()) json["kept"] = paths.kept;
+  return WriteFileAtomically(generation_path() + "/stores.json", json.dump(2) + "\n");
+}
+
+Status DataDirectory::RememberStores(const StorePaths& paths) {
+  return Exists(generation_path() + "/stores.json") ? Status{} : WriteStores(paths);
+}
+
+std::string DataDirectory::NewLegacyPath() const {
+  // Ends: each taken name is one of finitely many directories.
+  for (int number = 2;; ++number) {
+    std::string path = Absolute(generation_path()) + "/legacy-" + std::to_string(number);
+    if (!Exists(path)) return path;
+  }
+}
+
+Status DataDirectory::RetireLegacy(const std::string& path) {
+  auto paths = ReadStores();
+  if (!paths) return Fail(paths.error());
+  paths->kept.push_back(paths->legacy);
+  paths->legacy = path;
+  paths->is_legacy_retired = true;
+  return WriteStores(*paths);
 }
 
 Status DataDirectory::MarkDetached() {

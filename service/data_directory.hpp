@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/file.hpp"
 #include "common/result.hpp"
@@ -16,6 +17,9 @@ namespace switchback {
 struct StorePaths {
   std::string legacy;
   std::string unified;
+  // Legacy was let go: what is at `legacy` is new, and counts once it was filled.
+  bool is_legacy_retired = false;
+  std::vector<std::string> kept = {};  // where environments that were let go lie
 };
 
 // Owns the lock while it lives. Not thread-safe.
@@ -36,10 +40,18 @@ class DataDirectory {
   Result<StorePaths> ResolveStores(const StorePaths& asked) const;
   // Call once the stores are open and ours. Later calls change nothing.
   Status RememberStores(const StorePaths& paths);
+  // Where a new legacy store would be made: inside the generation, a name that nothing has.
+  [[nodiscard]] std::string NewLegacyPath() const;
+  // From the return on legacy is at `path`, and what was at the old place is kept there. Durable.
+  Status RetireLegacy(const std::string& path);
   // Says that the stores are on their own from now on.
   Status MarkDetached();
 
  private:
+  // kNotFound before the first RememberStores.
+  Result<StorePaths> ReadStores() const;
+  Status WriteStores(const StorePaths& paths);
+
   std::string path_;
   std::string generation_;
   UniqueFd lock_;

@@ -89,6 +89,8 @@ struct ServiceStatus {
   std::uint64_t last_sequence = 0;
   RoutingStatus routing;
   std::array<FollowerStatus, kRoleCount> followers;
+  bool is_legacy_retired = false;         // it was let go; what serves as legacy is another one
+  std::vector<std::string> kept_legacies;  // where those lie that were let go
   std::uint64_t memtable_bytes = 0, memtable_records = 0, memtable_segments = 0;
   std::uint64_t memtable_bytes_max = 0, memtable_records_max = 0;
   std::uint64_t log_bytes = 0, log_files = 0, log_first_sequence = 0;
@@ -171,6 +173,13 @@ class DbService {
   // task is under way, kCancelled when stopping.
   using StoreTask = std::function<Status(Backend&)>;
   virtual Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) = 0;
+
+  // Lets legacy go: takes it out of service, complete up to some batch and durable, removes every
+  // trace of Switchback from it and leaves it where it is. From then on legacy is an empty store
+  // elsewhere, to be filled when the way back is wanted. Calling it again after an error or a crash
+  // goes on with it. Gives the path of what was kept. kRefused when unified is not in sync, kBusy
+  // when legacy did not keep up for `wait_max`.
+  virtual Result<std::string> RetireLegacy(std::chrono::milliseconds wait_max) = 0;
 
   // Takes that role out of service for good: its records count for nothing from now on, durably. A
   // fill of it ends. kRefused when the other role is not in sync; kBusy as RunOnStore.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/check.hpp"
+#include "common/failpoint.hpp"
 #include "common/log.hpp"
 #include "service/follower_state.hpp"
 #include "service/recovery.hpp"
@@ -93,7 +94,11 @@ Result<std::unique_ptr<DbServiceImpl>> DbServiceImpl::Open(DbServiceOptions opti
   if (!paths) return Fail(paths.error());
   std::unique_ptr<DbServiceImpl> service(
       new DbServiceImpl(std::move(options), *std::move(directory)));
-  service->paths_ = *std::move(paths);
+  {
+    MutexLock lock(service->paths_mutex_);
+    service->paths_ = *std::move(paths);
+  }
+  service->open_legacy_ = open_legacy;
 
   auto log = CommitLog::Open({.directory = service->directory_.log_path(),
                               .file_bytes = service->options_.log_file_bytes,
@@ -106,7 +111,7 @@ Result<std::unique_ptr<DbServiceImpl>> DbServiceImpl::Open(DbServiceOptions opti
   for (const Role role : kRoles)
     SB_RETURN_IF_ERROR(service->CheckBelongs(role, stores[Index(role)]));
   SB_RETURN_IF_ERROR(service->AttachNewStores(stores));
-  SB_RETURN_IF_ERROR(service->directory_.RememberStores(service->paths_));
+  SB_RETURN_IF_ERROR(service->directory_.RememberStores(service->paths()));
   SB_RETURN_IF_ERROR(service->FillMemtable(stores));
   service->StartThreads(std::move(stores));
   return service;
@@ -114,10 +119,12 @@ Result<std::unique_ptr<DbServiceImpl>> DbServiceImpl::Open(DbServiceOptions opti
 
 Status DbServiceImpl::OpenStores(const OpenStore& open_legacy, const OpenStore& open_unified,
                                  std::array<Opened, kRoleCount>& stores) {
-  auto legacy = open_legacy(paths_.legacy, !options_.legacy_path.empty(), catalog_);
+  const StorePaths where = paths();
+  const bool is_adopted = !options_.legacy_path.empty() && !where.is_legacy_retired;
+  auto legacy = open_legacy(where.legacy, is_adopted, catalog_);
   if (!legacy) return Fail(WithContext(legacy.error(), "legacy store"));
   stores[Index(Role::kLegacy)].backend = *std::move(legacy);
-  auto unified = open_unified(paths_.unified, !options_.unified_path.empty(), catalog_);
+  auto unified = open_unified(where.unified, !options_.unified_path.empty(), catalog_);
   if (!unified) return Fail(WithContext(unified.error(), "unified store"));
   stores[Index(Role::kUnified)].backend = *std::move(unified);
   for (const Role role : kRoles) {
@@ -137,10 +144,11 @@ Status DbServiceImpl::OpenStores(const OpenStore& open_legacy, const OpenStore& 
 // Nothing has been changed when this refuses.
 Status DbServiceImpl::CheckBelongs(Role role, const Opened& store) const {
   const std::string name = std::string(RoleName(role)) + " store " +
-                           (role == Role::kLegacy ? paths_.legacy : paths_.unified);
+                           (role == Role::kLegacy ? paths().legacy : paths().unified);
   const StoreState& committed = store.committed;
   if (committed.log_id.empty()) {
-    if (role == Role::kUnified || log_->last_sequence() == 0) return {};
+    if (role == Role::kUnified || log_->last_sequence() == 0 || paths().is_legacy_retired)
+      return {};
     return Fail(ErrorCode::kRefused, name + " was never attached, but this data directory has " +
                                          std::to_string(log_->last_sequence()) +
                                          " batches: it is not the store they belong to");
@@ -169,11 +177,12 @@ Status DbServiceImpl::AttachNewStores(std::array<Opened, kRoleCount>& stores) {
   attached.log_id = log_->log_id();
   attached.epoch = log_->epoch();
   attached.applied_sequence = log_->last_sequence();
+  if (paths().is_legacy_retired) return {};  // it is new, and holds nothing until it is filled
   if (legacy.committed.log_id.empty()) {
     SB_RETURN_IF_ERROR(legacy.backend->Apply({}, attached));
     SB_RETURN_IF_ERROR(legacy.backend->MakeDurable());
     legacy.committed = attached;
-    LogInfo("legacy store: adopted {}", paths_.legacy);
+    LogInfo("legacy store: adopted {}", paths().legacy);
   }
   if (!unified.committed.log_id.empty() || log_->last_sequence() != 0) return {};
   for (Opened* store : {&legacy, &unified}) {
@@ -190,7 +199,10 @@ Status DbServiceImpl::AttachNewStores(std::array<Opened, kRoleCount>& stores) {
 
 DbServiceImpl::Begin DbServiceImpl::WhereToBegin(Role role, const StoreState& committed) const {
   if (committed.log_id.empty())
-    return {FollowerState::kDetached, "not filled yet: run `switchback migrate start`"};
+    return {FollowerState::kDetached,
+            role == Role::kUnified
+                ? "not filled yet: run `switchback migrate start`"
+                : "legacy was let go: `switchback migrate start --reverse` fills a new one"};
   // A fill that has copied nothing needs nothing of the log, and a store that was given up for good
   // looks the same. Whoever owns fills knows which it is.
   if (committed.is_filling && committed.fill_collection.empty())
@@ -240,7 +252,7 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
   for (const Role role : kRoles) {
     FollowerOptions options;
     options.role = role;
-    options.path = role == Role::kLegacy ? paths_.legacy : paths_.unified;
+    options.path = role == Role::kLegacy ? paths().legacy : paths().unified;
     options.is_eager = options_.ack == AckMode::kStores;
     options.clock = options_.clock;
     followers_[Index(role)] =
@@ -276,6 +288,11 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
 
 DbServiceImpl::~DbServiceImpl() {
   (void)Close();
+}
+
+StorePaths DbServiceImpl::paths() const {
+  MutexLock lock(paths_mutex_);
+  return paths_;
 }
 
 // --- Closing ---
@@ -504,6 +521,43 @@ Status DbServiceImpl::MayGiveUp(Role role) const {
                                        RoleName(role) + " may hold records that it lacks");
 }
 
+Result<std::string> DbServiceImpl::RetireLegacy(std::chrono::milliseconds wait_max) {
+  const StorePaths before = paths();
+  if (before.is_legacy_retired && follower(Role::kLegacy).state() == FollowerState::kDetached) {
+    if (follower(Role::kLegacy).GetStatus(0).path != before.legacy)  // the last step had failed
+      SB_RETURN_IF_ERROR(follower(Role::kLegacy)
+                             .MoveTo(before.legacy, [] { return Status{}; }, wait_max));
+    SB_RETURN_IF_ERROR(StripKeptLegacy(before.kept.back()));
+    return before.kept.back();
+  }
+  SB_RETURN_IF_ERROR(MayGiveUp(Role::kLegacy));
+  if (!follower(Role::kLegacy).is_in_sync())
+    return Fail(ErrorCode::kRefused, "legacy is not in sync: what is kept would not be complete");
+  SB_RETURN_IF_ERROR(Drain(wait_max));
+  StorePaths after = before;
+  after.legacy = directory_.NewLegacyPath();
+  after.is_legacy_retired = true;
+  after.kept.push_back(before.legacy);
+  const auto commit = [&]() -> Status {
+    SB_RETURN_IF_ERROR(Failpoint("service.retire"));
+    SB_RETURN_IF_ERROR(directory_.RetireLegacy(after.legacy));
+    MutexLock lock(paths_mutex_);
+    paths_ = after;
+    return Failpoint("service.retired");
+  };
+  SB_RETURN_IF_ERROR(follower(Role::kLegacy).MoveTo(after.legacy, commit, wait_max));
+  LogWarning("legacy was let go; it is kept at {}", before.legacy);
+  SB_RETURN_IF_ERROR(StripKeptLegacy(before.legacy));
+  return before.legacy;
+}
+
+// Harmless when it was done before.
+Status DbServiceImpl::StripKeptLegacy(const std::string& path) {
+  auto kept = open_legacy_(path, /*is_adopted=*/true, catalog_);
+  if (!kept) return Fail(WithContext(kept.error(), "open what is kept of legacy"));
+  return (*kept)->Detach();
+}
+
 Status DbServiceImpl::ForgetStore(Role role, const std::string& reason,
                                   std::chrono::milliseconds wait_max) {
   SB_RETURN_IF_ERROR(MayGiveUp(role));
@@ -535,6 +589,9 @@ ServiceStatus DbServiceImpl::GetStatus() {
   ServiceStatus status;
   status.generation = directory_.generation();
   status.epoch = log_->epoch();
+  const StorePaths where = paths();
+  status.is_legacy_retired = where.is_legacy_retired;
+  status.kept_legacies = where.kept;
   status.last_sequence = memtable_->last_sequence();
   for (const Role role : kRoles)
     status.followers[Index(role)] = follower(role).GetStatus(status.last_sequence);
@@ -561,7 +618,10 @@ ServiceStatus DbServiceImpl::GetStatus() {
                             FollowerStateName(store.state) +
                             (store.reason.empty() ? "" : ": " + store.reason);
   }
-  status.stage = unified.state == FollowerState::kDetached   ? "off"
+  const bool has_no_legacy = status.is_legacy_retired && status.followers[Index(Role::kLegacy)].state ==
+                                                             FollowerState::kDetached;
+  status.stage = has_no_legacy                               ? "complete"
+                 : unified.state == FollowerState::kDetached ? "off"
                  : status.routing.effective_percentage == 0  ? "dualwrite"
                  : status.routing.effective_percentage < 100 ? "live"
                                                              : "rampdown";

@@ -50,6 +50,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) override {
     return follower(role).RunTask(std::move(task), wait_max);
   }
+  Result<std::string> RetireLegacy(std::chrono::milliseconds wait_max) override
+      SB_EXCLUDES(paths_mutex_);
   Status ForgetStore(Role role, const std::string& reason,
                      std::chrono::milliseconds wait_max) override;
   Status ClearStore(Role role, const std::string& reason,
@@ -75,6 +77,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Result<std::unique_ptr<ReadView>> NewStoreView(Role role) override;
   Result<std::unique_ptr<LogBatchReader>> ReadLog(std::uint64_t after) override;
 
+  [[nodiscard]] StorePaths paths() const SB_EXCLUDES(paths_mutex_);
+  Status StripKeptLegacy(const std::string& path);
   Status OpenStores(const OpenStore& open_legacy, const OpenStore& open_unified,
                     std::array<Opened, kRoleCount>& stores);
   Status CheckBelongs(Role role, const Opened& store) const;
@@ -99,7 +103,9 @@ class DbServiceImpl final : public DbService, private FillAccess {
 
   const DbServiceOptions options_;
   DataDirectory directory_;
-  StorePaths paths_;
+  OpenStore open_legacy_;
+  mutable Mutex paths_mutex_;
+  StorePaths paths_ SB_GUARDED_BY(paths_mutex_);
   CollectionCatalog catalog_;
   FlagStore flags_;
   MetricsRegistry metrics_;

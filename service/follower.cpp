@@ -38,7 +38,8 @@ Follower::Follower(FollowerOptions options, std::unique_ptr<Backend> backend, Co
       memtable_(memtable),
       catalog_(catalog),
       metrics_(std::move(metrics)),
-      events_(std::move(events)) {}
+      events_(std::move(events)),
+      path_(options_.path) {}
 
 Follower::~Follower() {
   Stop();
@@ -102,7 +103,6 @@ SteadyTime Follower::LastProgress() const {
 FollowerStatus Follower::GetStatus(std::uint64_t last_sequence) {
   FollowerStatus status;
   status.engine = backend_->engine();
-  status.path = options_.path;
   status.applied_sequence = applied_sequence();
   status.durable_sequence = std::min(durable_sequence(), status.applied_sequence);
   status.lag_batches = last_sequence - std::min(last_sequence, status.applied_sequence);
@@ -115,6 +115,7 @@ FollowerStatus Follower::GetStatus(std::uint64_t last_sequence) {
         std::chrono::duration_cast<std::chrono::milliseconds>(options_.clock->Now() - *oldest);
   }
   MutexLock lock(mutex_);
+  status.path = path_;
   status.state = state();
   status.reason = reason_;
   status.is_fill_under_way = is_fill_under_way_;
@@ -171,6 +172,24 @@ Status Follower::Forget(const std::string& reason, std::chrono::milliseconds wai
 Status Follower::Clear(const std::string& reason, std::chrono::milliseconds wait_max) {
   Detach(reason);
   return RunOnThread([this] { return BecomeNew(); }, wait_max);
+}
+
+Status Follower::MoveTo(const std::string& path, const std::function<Status()>& commit,
+                        std::chrono::milliseconds wait_max) {
+  Detach("legacy was let go: `switchback migrate start --reverse` fills a new one");
+  const auto move = [&]() -> Status {
+    if (fill_) EndFill();
+    if (needs_reopen_) SB_RETURN_IF_ERROR(Reopen());
+    SB_RETURN_IF_ERROR(backend_->MakeDurable());
+    SB_RETURN_IF_ERROR(commit());
+    SB_RETURN_IF_ERROR(backend_->MoveTo(path));
+    {
+      MutexLock lock(mutex_);
+      path_ = path;
+    }
+    return ReadCommitted();
+  };
+  return RunOnThread(move, wait_max);
 }
 
 void Follower::Hurry(std::uint64_t sequence) {
@@ -352,6 +371,11 @@ Status Follower::CountForNothing() {
 Status Follower::BecomeNew() {
   if (fill_) EndFill();
   SB_RETURN_IF_ERROR(backend_->Reset());
+  return ReadCommitted();
+}
+
+// Of a store that is not what it was.
+Status Follower::ReadCommitted() {
   auto committed = backend_->State();
   if (!committed) return Fail(committed.error());
   committed_ = *std::move(committed);

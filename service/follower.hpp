@@ -87,6 +87,11 @@ class Follower {
   Status Forget(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
   // The same, and removes its records and its state: a store as if never filled.
   Status Clear(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
+  // Takes it out of service and makes what it holds durable, then calls `commit`, then goes on with
+  // a new store at `path`. Once `commit` has succeeded only the last step may fail (a restart, or
+  // calling it again, makes it).
+  Status MoveTo(const std::string& path, const std::function<Status()>& commit,
+                std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
   // Runs `task` on the follower's thread, between two transactions, whatever the state, and returns
   // what it returned. It may use the backend as its owner: what it commits there must keep I2, and
   // must keep the StoreState. One at a time (kConflict). kBusy when the thread does not get to it
@@ -131,6 +136,7 @@ class Follower {
   void Detach(const std::string& reason) SB_EXCLUDES(mutex_);
   Status CountForNothing();
   Status BecomeNew();
+  Status ReadCommitted();
   void FollowOnce();
   void CatchUpOnce();
   void FillOnce();
@@ -188,6 +194,7 @@ class Follower {
 
   mutable Mutex mutex_;
   CondVar wake_;
+  std::string path_ SB_GUARDED_BY(mutex_);
   std::string reason_ SB_GUARDED_BY(mutex_);
   bool is_foreign_ SB_GUARDED_BY(mutex_) = false;  // failed for good until an operator decides
   bool is_accept_asked_ SB_GUARDED_BY(mutex_) = false;

@@ -26,6 +26,7 @@ struct MigrateOptions {
   bool is_followed = false;
   bool is_reverse = false;
   bool is_unverified = false;
+  bool is_yes = false;
   std::string reason;
   std::vector<std::string> settings;  // NAME=VALUE
 };
@@ -109,6 +110,7 @@ void PrintStatus(const Json& status) {
   PrintIf(status, "error", "error");
   PrintIf(status, "note", "note");
   PrintIf(status, "last_result", "before");
+  PrintIf(status, "kept_legacy", "legacy is kept at");
   if (status.value("invalid_records", 0ull) > 0)
     std::cout << "invalid records: " << FormatCount(status.value("invalid_records", 0ull)) << "\n";
   if (state == "running") PrintThrottle(status);
@@ -197,6 +199,28 @@ int Act(const MigrateOptions& options, const std::string& action) {
                 is_way_back);
 }
 
+// Yes from a person at a terminal, or --yes.
+bool IsConfirmed(const MigrateOptions& options) {
+  if (options.is_yes) return true;
+  if (!IsTerminal() || options.server.is_json) return false;
+  std::cout << "Legacy gets no more writes from then on. It is kept where it is, and the way back "
+               "is a copy in reverse.\nType \"yes\" to let it go: "
+            << std::flush;
+  std::string line;
+  return std::getline(std::cin, line) && line == "yes";
+}
+
+int Complete(const MigrateOptions& options) {
+  auto api = ServerApi::Find(options.server);
+  if (!api) return ReportError(api.error(), options.server.is_json);
+  if (!IsConfirmed(options))
+    return ReportError({ErrorCode::kRefused, "legacy is let go only with --yes"},
+                       options.server.is_json);
+  Json body = BodyOf(options);
+  body["confirm"] = true;
+  return Answer(*api, api->Send("POST", "/v1/migration/complete", body), options);
+}
+
 int ChangeSettings(const MigrateOptions& options) {
   auto api = ServerApi::Find(options.server);
   if (!api) return ReportError(api.error(), options.server.is_json);
@@ -243,6 +267,16 @@ void AddAction(CLI::App& migrate, const Options& options, int& exit_code, const 
   action->callback([options, name, &exit_code] { exit_code = Act(*options, name); });
 }
 
+void AddComplete(CLI::App& migrate, const Options& options, int& exit_code) {
+  CLI::App* complete = migrate.add_subcommand(
+      "complete", "Let legacy go, once everything is on unified and verified");
+  complete->add_flag("--yes", options->is_yes, "Don't ask");
+  complete->add_flag("--wait", options->is_followed, "Wait for the end; exit code 1 if it failed");
+  complete->add_option("--reason", options->reason, "Why, for the journal");
+  options->server.AddTo(*complete);
+  complete->callback([options, &exit_code] { exit_code = Complete(*options); });
+}
+
 void AddSet(CLI::App& migrate, const Options& options, int& exit_code) {
   CLI::App* set = migrate.add_subcommand("set", "Change settings, also while it runs");
   set->add_option("SETTING", options->settings, "NAME=VALUE; none shows them all");
@@ -277,6 +311,7 @@ void AddMigrateCommand(CLI::App& app, int& exit_code) {
             "Stop a copy and remove what was copied; legacy goes on serving", true);
   AddAction(*migrate, options, exit_code, "abandon",
             "Remove unified although its copy is finished; the flag must be off", true);
+  AddComplete(*migrate, options, exit_code);
   AddSet(*migrate, options, exit_code);
   CLI::App* status = migrate->add_subcommand("status", "Show how far it is");
   status->add_flag("--watch", options->is_followed, "Follow it to the end");

@@ -50,6 +50,10 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
       MigrationAction(parts, "resume"),
       MigrationAction(parts, "cancel"),
       MigrationAction(parts, "abandon"),
+      Blocking({"POST", "/v1/migration/complete",
+                [&](Request request, Parameters) {
+                  return HandleMigrationComplete(parts, request.body);
+                }}),
       Blocking({"POST", "/v1/migration/settings",
                 [&](Request request, Parameters) {
                   return HandleMigrationSettings(parts, request.body);

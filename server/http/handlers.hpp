@@ -31,6 +31,8 @@ HttpResponse HandleMigrationStart(const ControlPlaneParts& parts, const std::str
 // POST /v1/migration/{pause,resume,cancel,abandon} {"actor"?, "reason"?}
 HttpResponse HandleMigrationAction(const ControlPlaneParts& parts, const std::string& action,
                                    const std::string& body);
+// POST /v1/migration/complete {"confirm": true, "actor"?, "reason"?}
+HttpResponse HandleMigrationComplete(const ControlPlaneParts& parts, const std::string& body);
 // POST /v1/migration/settings {"settings": {}, "actor"?}
 HttpResponse HandleMigrationSettings(const ControlPlaneParts& parts, const std::string& body);
 // POST /v1/drain {"wait_ms_max"?: number}: waits until both stores hold everything, or the server

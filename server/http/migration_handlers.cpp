@@ -97,6 +97,25 @@ HttpResponse HandleMigrationAction(const ControlPlaneParts& parts, const std::st
   return Answer(parts, 202);
 }
 
+HttpResponse HandleMigrationComplete(const ControlPlaneParts& parts, const std::string& body) {
+  auto document = ParseBody(body, {"actor", "reason", "confirm"});
+  if (!document) return ProblemResponse(document.error());
+  Act act;
+  bool is_confirmed = false;
+  Status taken = TakeText(*document, "actor", act.actor);
+  if (taken) taken = TakeText(*document, "reason", act.reason);
+  if (taken) taken = TakeFlag(*document, "confirm", is_confirmed);
+  if (!taken) return ProblemResponse(taken.error());
+  if (!is_confirmed) {
+    return ProblemResponse(409, "refused",
+                           "legacy gets no more writes once it is let go, and the flag has no way "
+                           "back then: say {\"confirm\": true}");
+  }
+  if (auto done = parts.migrator.Complete(act.actor, act.reason); !done)
+    return ProblemResponse(done.error());
+  return Answer(parts, 202);
+}
+
 HttpResponse HandleMigrationSettings(const ControlPlaneParts& parts, const std::string& body) {
   auto document = ParseBody(body, {"actor", "settings"});
   if (!document) return ProblemResponse(document.error());

@@ -70,6 +70,8 @@ Json ServiceStatusJson(const ServiceStatus& status) {
     followers[RoleName(role)] = FollowerJson(status.followers[Index(role)]);
   Json document{{"generation", status.generation},
                 {"stage", status.stage},
+                {"is_legacy_retired", status.is_legacy_retired},
+                {"kept_legacies", status.kept_legacies},
                 {"epoch", status.epoch},
                 {"last_sequence", status.last_sequence},
                 {"routing", RoutingJson(status.routing)},
@@ -163,6 +165,7 @@ Json MigrationJson(const MigrationStatus& status) {
   document["error"] = status.error;
   document["note"] = status.note;
   document["last_result"] = status.last_result;
+  document["kept_legacy"] = status.kept_legacy;
   document["active_seconds"] = status.active_seconds;
   document["seconds_max"] = status.seconds_max;
   document["invalid_records"] = status.invalid_records;

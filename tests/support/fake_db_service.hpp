@@ -130,6 +130,9 @@ class FakeDbService final : public DbService {
                     std::chrono::milliseconds /*wait_max*/) override {
     return Fail(ErrorCode::kUnsupported, "the fake has no stores");
   }
+  Result<std::string> RetireLegacy(std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "no stores here");
+  }
   Status ForgetStore(Role /*role*/, const std::string& /*reason*/,
                      std::chrono::milliseconds /*wait_max*/) override {
     return Fail(ErrorCode::kUnsupported, "no stores here");

@@ -73,6 +73,9 @@ class StubService final : public DbService {
                     std::chrono::milliseconds /*wait_max*/) override {
     return Fail(ErrorCode::kUnsupported, "no stores here");
   }
+  Result<std::string> RetireLegacy(std::chrono::milliseconds /*wait_max*/) override {
+    return Fail(ErrorCode::kUnsupported, "no stores here");
+  }
   Status ForgetStore(Role /*role*/, const std::string& /*reason*/,
                      std::chrono::milliseconds /*wait_max*/) override {
     return Fail(ErrorCode::kUnsupported, "no stores here");
