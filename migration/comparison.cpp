@@ -42,7 +42,14 @@ Result<Window> Comparison::Next(const WindowBudget& budget) {
   window_began_ = clock_.Now();
   SB_RETURN_IF_ERROR(pair_.Begin([this](const Effect& effect) { return IsNeeded(effect); }));
   const PairScope scope(pair_);
+  SB_RETURN_IF_ERROR(CheckPosition(options_.sequence_min));
   return NextAtPosition(budget);
+}
+
+Status Comparison::CheckPosition(std::uint64_t sequence_min) const {
+  if (pair_.sequence() >= sequence_min) return {};
+  return Fail(ErrorCode::kBusy, "no store has applied batch " + std::to_string(sequence_min) +
+                                    " yet, from which on the records are to be compared");
 }
 
 // Moves only at its end, so that after an error the same window can be tried again.
@@ -159,10 +166,7 @@ Result<std::vector<Difference>> Comparison::Recheck(std::span<const RecordName> 
                                                     std::uint64_t sequence_min) {
   SB_RETURN_IF_ERROR(pair_.Begin());
   const PairScope scope(pair_);
-  if (pair_.sequence() < sequence_min) {
-    return Fail(ErrorCode::kBusy, "no store has applied batch " + std::to_string(sequence_min) +
-                                      " yet, after which the records are to be read");
-  }
+  SB_RETURN_IF_ERROR(CheckPosition(sequence_min));
   return ReadAgain(records);
 }
 

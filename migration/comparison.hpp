@@ -26,6 +26,8 @@ namespace switchback {
 
 struct ComparisonOptions {
   std::vector<std::string> collections;  // empty = all
+  // No window compares before this position: what was acknowledged up to it is seen.
+  std::uint64_t sequence_min = 0;
   StorePairOptions pair;
   ChunkLimits chunk;
   // Keys of one window that are read again in the next: bounds memory. A window ends early at it.
@@ -66,8 +68,8 @@ class Comparison {
              ComparisonProgress from = {});
 
   // The next window. After an error nothing has moved: call again. Errors: kBusy (the stores cannot
-  // be seen at one position just now), kRefused (they cannot be compared at all), else those of the
-  // stores and of the log.
+  // be seen at one position just now, or have not come to the first one that counts), kRefused
+  // (they cannot be compared at all), else those of the stores and of the log.
   Result<Window> Next(const WindowBudget& budget);
 
   // Reads these records again, at one position: those that differ. Errors: as Next; kBusy also when
@@ -82,6 +84,7 @@ class Comparison {
   [[nodiscard]] std::uint64_t records_total() const { return records_total_; }
 
  private:
+  [[nodiscard]] Status CheckPosition(std::uint64_t sequence_min) const;
   Result<Window> NextAtPosition(const WindowBudget& budget);
   [[nodiscard]] bool IsNeeded(const Effect& effect) const;
   Status CompareCollections(const WindowBudget& budget, Window& window, ComparisonProgress& reached,

@@ -128,6 +128,10 @@ class Verifier {
   RateMeter bytes_rate_;
   std::optional<SteadyTime> busy_since_;
   SteadyTime stored_at_{};
+  std::uint64_t records_since_start_ = 0;
+  std::uint64_t bytes_since_start_ = 0;
+  std::uint64_t differences_since_start_ = 0;
+  std::uint64_t passes_since_start_ = 0;
   std::string waiting_;
   std::string repair_refusal_;
 };

@@ -48,6 +48,8 @@ Status Verifier::RunPass() {
 Status Verifier::CompareAll() {
   ComparisonOptions options = options_.comparison;
   options.collections = record_.options.collections;
+  // Whoever asks for a verify wants to know of what is written, not of what a store has got by now.
+  options.sequence_min = service_.GetStatus().last_sequence;
   Comparison comparison(service_.fill_access(), clock_, std::move(options), record_.progress);
   for (bool is_last = false; !is_last;) {
     SB_RETURN_IF_ERROR(CheckEnding());
@@ -74,6 +76,9 @@ Status Verifier::AddWindow(const Comparison& comparison, const Window& window) {
   const SteadyTime now = clock_.Now();
   records_rate_.Add(comparison.reached().records - reached_.records, now);
   bytes_rate_.Add(window.bytes, now);
+  records_since_start_ += comparison.reached().records - reached_.records;
+  bytes_since_start_ += window.bytes;
+  differences_since_start_ += window.differences.size();
   reached_ = comparison.reached();
   Publish();
   if (!window.is_last && now - stored_at_ < options_.store_interval) return {};
@@ -159,6 +164,7 @@ void Verifier::EndPass(const Status& outcome) {
   const Ending ending = ending_;
   if (outcome) {
     record_.passes += 1;
+    passes_since_start_ += 1;
     record_.last_pass = record_.left() == 0 ? "clean" : "differences";
     record_.state = record_.options.is_continuous ? "running" : record_.last_pass;
     record_.error = repair_refusal_;
@@ -287,6 +293,10 @@ VerifyStatus Verifier::StatusOf(const VerifyRecord& record) const {
   status.repaired = record.repaired;
   status.sequence_first = record.sequence_first;
   status.sequence = record.sequence;
+  status.records_since_start = records_since_start_;
+  status.bytes_since_start = bytes_since_start_;
+  status.differences_since_start = differences_since_start_;
+  status.passes_since_start = passes_since_start_;
   const bool is_over = record.state == "clean" || record.state == "differences";
   if (is_over) {
     status.percent = 100.0;

@@ -51,6 +51,12 @@ struct VerifyStatus {
   std::uint64_t sequence_first = 0;
   std::uint64_t sequence = 0;
 
+  // Of all passes of this process; never fall.
+  std::uint64_t records_since_start = 0;
+  std::uint64_t bytes_since_start = 0;
+  std::uint64_t differences_since_start = 0;
+  std::uint64_t passes_since_start = 0;
+
   // What differs still, as far as is known.
   [[nodiscard]] std::uint64_t differences() const { return missing + extra + differs - repaired; }
 };

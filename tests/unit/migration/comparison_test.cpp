@@ -260,6 +260,19 @@ TEST_F(ComparisonTest, TrimmedLogIsBusyUntilTheStoresHaveMovedOn) {
   EXPECT_TRUE(Must(comparison.Next({})).is_last);
 }
 
+TEST_F(ComparisonTest, BeforeThePositionAskedForItIsBusy) {
+  ComparisonOptions options;
+  options.sequence_min = 1;
+  world.Log({PutOf("a", "1", "x")});
+  Comparison comparison(world, clock, options);
+  EXPECT_TRUE(FailsWith(comparison.Next({}), ErrorCode::kBusy));
+
+  world.Apply(Role::kLegacy, 1);
+
+  EXPECT_TRUE(Must(comparison.Next({})).is_last);
+  EXPECT_EQ(comparison.reached().records, 1u);
+}
+
 TEST_F(ComparisonTest, StoreThatIsBeingFilledIsRefused) {
   StoreState state = world.target_store->State();
   state.is_filling = true;

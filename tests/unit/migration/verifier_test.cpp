@@ -100,6 +100,15 @@ TEST_F(VerifierTest, EqualStoresAreClean) {
   EXPECT_EQ(operations[0].actor, "test");
 }
 
+TEST_F(VerifierTest, WhatWasWrittenBeforeIsComparedThoughNoStoreHasItYet) {
+  Must(world.Put("a", "k", "v"));
+
+  const VerifyStatus status = Verify();
+
+  EXPECT_EQ(status.state, "clean");
+  EXPECT_EQ(status.records_compared, 1u);
+}
+
 TEST_F(VerifierTest, NamesWhatDiffers) {
   FillBoth(100);
   Corrupt(Role::kUnified, "a", "1007", std::nullopt);
