@@ -53,6 +53,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   server->service_ = *std::move(service);
   // Only now that the directory is surely ours: before, it could have been a running server's.
   RemoveEndpoints(server->config_.service.data_dir);
+  SB_RETURN_IF_ERROR(server->OpenJournal());
   SB_RETURN_IF_ERROR(server->StartMigrator());
   server->StartFlags();
   SB_RETURN_IF_ERROR(server->StartDoors());
@@ -60,22 +61,36 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   return server;
 }
 
-// Before the flags, whose flips the migrator may have to refuse.
-Status Server::StartMigrator() {
+Status Server::OpenJournal() {
   auto journal = Journal::Open(config_.service.data_dir + "/control.sqlite", clock_);
   if (!journal) return Fail(journal.error());
   journal_ = *std::move(journal);
+  return {};
+}
+
+// Before the flags, whose flips the migrator may have to refuse.
+Status Server::StartMigrator() {
+  verifier_ = std::make_unique<Verifier>(*service_, *journal_, clock_);
   MigratorOptions options;
   options.settings = config_.migration;
   options.rules = config_.validation;
   options.is_unverified_allowed = config_.is_unverified_allowed;
+  options.start_verify = [this](const std::string& actor) { return verifier_->Start({}, actor); };
   auto migrator = Migrator::Open(*service_, *journal_, clock_, std::move(options));
   if (!migrator) return Fail(migrator.error());
   migrator_ = *std::move(migrator);
+  verifier_->SetOnEnd([this](const VerifyStatus& verify) {
+    if (!verify.options.collections.empty()) return;  // says nothing about the others
+    const bool is_finished = verify.state == "clean" || verify.state == "differences";
+    migrator_->OnVerifyEnd({is_finished, verify.sequence, verify.records_compared,
+                            verify.differences()});
+  });
   service_->SetFlipGate([this] { return migrator_->MayFlip(); });
-  // A migration that cannot go on must not keep the data from being served.
+  // What cannot go on must not keep the data from being served.
   if (auto resumed = migrator_->ResumeIfInterrupted(); !resumed)
     LogWarning("go on with the interrupted migration: {}", resumed.error().message);
+  if (auto resumed = verifier_->ResumeIfInterrupted(); !resumed)
+    LogWarning("go on with the interrupted verify: {}", resumed.error().message);
   migrator_->StartThread();
   return {};
 }
@@ -93,7 +108,7 @@ Status Server::StartDoors() {
   const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
   control_plane_ = std::make_unique<ControlPlane>(
       ControlPlaneParts{*service_, *watcher_, *migrator_, clock_, [this] { return Counters(); },
-                        identity},
+                        identity, verifier_.get()},
       AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
       HttpDispatch{
@@ -139,6 +154,7 @@ Status Server::Stop() {
   if (http_) http_->Stop(config_.drain_max);
   if (watcher_) watcher_->Stop();
   if (migrator_) migrator_->Stop();
+  if (verifier_) verifier_->Stop();
   if (!service_) return {};
   // From here on nobody is answered; the file would send commands to closed ports.
   RemoveEndpoints(config_.service.data_dir);

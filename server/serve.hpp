@@ -6,7 +6,9 @@
 #include <string>
 
 #include "flags/flag_watcher.hpp"
+#include "migration/journal.hpp"
 #include "migration/migrator.hpp"
+#include "migration/verifier.hpp"
 #include "server/config.hpp"
 #include "server/endpoints.hpp"
 #include "server/http/control_plane.hpp"
@@ -36,6 +38,7 @@ class Server {
 
  private:
   explicit Server(const ServerConfig& config);
+  Status OpenJournal();
   Status StartMigrator();
   void StartFlags();
   Status StartDoors();
@@ -48,6 +51,7 @@ class Server {
   std::unique_ptr<DbService> service_;
   std::unique_ptr<FlagWatcher> watcher_;
   std::unique_ptr<Migrator> migrator_;
+  std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<RespServer> resp_;

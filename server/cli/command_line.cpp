@@ -29,6 +29,7 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddFlagsCommand(app, exit_code);
   AddStatusCommand(app, exit_code);
   AddMigrateCommand(app, exit_code);
+  AddVerifyCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   AddDrainCommand(app, exit_code);
   AddDetachCommand(app, exit_code);

@@ -25,11 +25,31 @@ Route MigrationAction(const ControlPlaneParts& parts, const char* action) {
                    }});
 }
 
+// The routes of the verifier.
+void AddVerifyRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  routes.push_back(
+      {"GET", "/v1/verify", [&](Request, Parameters) { return HandleVerifyGet(parts); }});
+  routes.push_back(Blocking({"GET", "/v1/verify/differences", [&](Request request, Parameters) {
+                               return HandleVerifyDifferences(parts, request.query);
+                             }}));
+  using Handler = HttpResponse (*)(const ControlPlaneParts&, const std::string&);
+  const auto add_post = [&](const char* path, Handler handler) {
+    routes.push_back(Blocking({"POST", path, [&parts, handler](Request request, Parameters) {
+                                 return handler(parts, request.body);
+                               }}));
+  };
+  add_post("/v1/verify/start", HandleVerifyStart);
+  add_post("/v1/verify/cancel", HandleVerifyCancel);
+  add_post("/v1/verify/rate", HandleVerifyRate);
+}
+
 // Every route there is. `parts` and `is_stopping` are those of the control plane itself.
 std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
   using Request = const HttpRequest&;
   using Parameters = const PathParameters&;
-  return {
+  std::vector<Route> routes{
       Open({"GET", "/healthz", [](Request, Parameters) { return HandleHealth(); }}),
       Open({"GET", "/readyz",
             [&](Request, Parameters) { return HandleReady(parts, is_stopping.load()); }}),
@@ -66,6 +86,8 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
                   return HandleDrain(parts, is_stopping, request.body);
                 }}),
   };
+  AddVerifyRoutes(parts, routes);
+  return routes;
 }
 
 }  // namespace

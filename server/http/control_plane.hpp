@@ -9,6 +9,7 @@
 #include "common/clock.hpp"
 #include "flags/flag_watcher.hpp"
 #include "migration/migrator.hpp"
+#include "migration/verifier.hpp"
 #include "server/http/access.hpp"
 #include "server/http/message.hpp"
 #include "server/http/router.hpp"
@@ -29,6 +30,7 @@ struct ControlPlaneParts {
   const Clock& clock;
   std::function<ServerCounters()> counters;  // thread-safe
   ServerIdentity identity;
+  Verifier* verifier = nullptr;  // none: its routes say so
 };
 
 // Thread-safe.

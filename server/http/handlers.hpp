@@ -40,6 +40,18 @@ HttpResponse HandleMigrationSettings(const ControlPlaneParts& parts, const std::
 HttpResponse HandleDrain(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping,
                          const std::string& body);
 
+// GET /v1/verify
+HttpResponse HandleVerifyGet(const ControlPlaneParts& parts);
+// POST /v1/verify/start {"collections"?: [name], "continuous"?: bool, "repair"?: "legacy" or
+// "unified", "bytes_per_second"?: number, "fresh"?: bool, "actor"?: text}
+HttpResponse HandleVerifyStart(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/verify/cancel {"actor"?: text}
+HttpResponse HandleVerifyCancel(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/verify/rate {"bytes_per_second": number}
+HttpResponse HandleVerifyRate(const ControlPlaneParts& parts, const std::string& body);
+// GET /v1/verify/differences?after_collection=&after_key=&limit=: a page, and the path of the next.
+HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::string& query);
+
 // POST /v1/legacy/accept {}: the operator's word that a legacy store that another process has
 // written to is to be used as it is.
 HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body);

@@ -52,7 +52,8 @@ HttpResponse HandleMetrics(const ControlPlaneParts& parts) {
   HttpResponse response;
   response.content_type = kMetricsContentType;
   response.body = RenderMetrics({parts.service.GetStatus(), parts.service.GetMetrics(),
-                                 parts.counters(), ReadProcessStats()});
+                                 parts.counters(), ReadProcessStats(),
+                                 parts.verifier ? parts.verifier->GetStatus() : VerifyStatus()});
   return response;
 }
 

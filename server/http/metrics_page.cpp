@@ -193,6 +193,28 @@ void AddDoors(PrometheusText& text, const ServerCounters& counters) {
   }
 }
 
+void AddVerify(PrometheusText& text, const VerifyStatus& verify) {
+  text.Begin("switchback_verify_state", kGauge, "1 for the state that the newest verify is in.");
+  for (const char* state :
+       {"none", "running", "interrupted", "clean", "differences", "failed", "cancelled"})
+    text.Sample(std::uint64_t{verify.state == state ? 1u : 0u}, {{"state", state}});
+  Value(text, "switchback_verify_records_total", kCounter, verify.records_since_start,
+        "Records compared in both stores since the process started.");
+  Value(text, "switchback_verify_bytes_total", kCounter, verify.bytes_since_start,
+        "Bytes of keys and values compared since the process started.");
+  Value(text, "switchback_verify_differences_total", kCounter, verify.differences_since_start,
+        "Records found to differ since the process started, once a pass.");
+  Value(text, "switchback_verify_passes_total", kCounter, verify.passes_since_start,
+        "Passes over everything finished since the process started.");
+  text.Begin("switchback_verify_differences", kGauge,
+             "Records of the newest pass that differ, by kind, as seen from unified.");
+  text.Sample(verify.missing, {{"kind", "missing"}});
+  text.Sample(verify.extra, {{"kind", "extra"}});
+  text.Sample(verify.differs, {{"kind", "differs"}});
+  text.Begin("switchback_verify_progress_ratio", kGauge, "How far the newest pass is.");
+  text.Sample(verify.percent / 100);
+}
+
 void AddProcess(PrometheusText& text, const ProcessStats& process) {
   text.Begin("switchback_build_info", kGauge, "Always 1; the version is in the label.");
   text.Sample(std::uint64_t{1}, {{"version", kVersion}});
@@ -219,6 +241,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddStores(text, input.status);
   AddLogAndMemtable(text, input.status);
   AddDoors(text, input.counters);
+  AddVerify(text, input.verify);
   AddProcess(text, input.process);
   return text.Take();
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "migration/verify_status.hpp"
 #include "server/http/process_stats.hpp"
 #include "server/http/server_counters.hpp"
 #include "service/db_service.hpp"
@@ -15,6 +16,7 @@ struct MetricsInput {
   MetricsSnapshot metrics;
   ServerCounters counters;
   ProcessStats process;
+  VerifyStatus verify = {};
 };
 
 inline constexpr char kMetricsContentType[] = "text/plain; version=0.0.4; charset=utf-8";
