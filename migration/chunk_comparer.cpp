@@ -1,5 +1,7 @@
 #include "migration/chunk_comparer.hpp"
 
+#include <algorithm>
+
 #include "common/check.hpp"
 
 namespace switchback {
@@ -101,10 +103,11 @@ std::uint64_t ChunkComparer::ValueBytes(const Item& item) const {
 }
 
 Result<ChunkResult> ChunkComparer::Compare(StorePair& pair, const Collection& collection,
-                                           std::string_view after, std::size_t differing_count_max,
+                                           std::string_view after, std::uint64_t bytes_max,
+                                           std::size_t differing_count_max,
                                            std::vector<std::string>& differing) {
   SB_CHECK(differing.size() < differing_count_max, "there is room for a difference");
-  const auto has_all = CopyLegacy(pair, collection, after);
+  const auto has_all = CopyLegacy(pair, collection, after, bytes_max);
   if (!has_all) return Fail(WithContext(has_all.error(), "legacy"));
   Merge merge(*this, *has_all, differing_count_max, differing);
   const Status scanned = ScanPair(
@@ -115,18 +118,18 @@ Result<ChunkResult> ChunkComparer::Compare(StorePair& pair, const Collection& co
 }
 
 Result<bool> ChunkComparer::CopyLegacy(StorePair& pair, const Collection& collection,
-                                       std::string_view after) {
+                                       std::string_view after, std::uint64_t bytes_max) {
+  bytes_max = std::min<std::uint64_t>(bytes_max, limits_.bytes_max);
   arena_.Reset();
   items_.clear();
   digests_.clear();
-  std::size_t bytes = 0;
+  std::uint64_t bytes = 0;
   bool has_all = true;
   const auto visit = [&](std::string_view key, const SeenValue& value) {
     const bool is_copied =
         value.digest == nullptr && value.bytes.size() <= limits_.copied_value_bytes_max;
     const std::size_t size = key.size() + (is_copied ? value.bytes.size() : sizeof(ValueDigest));
-    const bool has_room =
-        items_.size() < limits_.record_count_max && bytes + size <= limits_.bytes_max;
+    const bool has_room = items_.size() < limits_.record_count_max && bytes + size <= bytes_max;
     if (!has_room && !items_.empty()) {
       has_all = false;
       return false;

@@ -35,11 +35,12 @@ class ChunkComparer {
  public:
   explicit ChunkComparer(ChunkLimits limits) : limits_(limits), arena_(2 * limits.bytes_max) {}
 
-  // Compares the records with key > `after` ("" = all) until a limit. The keys of those that differ
-  // are added to `differing`; the chunk ends when it holds `differing_count_max`. Errors: those of
-  // the views.
+  // Compares the records with key > `after` ("" = all) until a limit; `bytes_max` is one more on
+  // what it holds of legacy. The keys of those that differ are added to `differing`; the chunk ends
+  // when it holds `differing_count_max`. Errors: those of the views.
   Result<ChunkResult> Compare(StorePair& pair, const Collection& collection, std::string_view after,
-                              std::size_t differing_count_max, std::vector<std::string>& differing);
+                              std::uint64_t bytes_max, std::size_t differing_count_max,
+                              std::vector<std::string>& differing);
 
  private:
   struct Item {
@@ -51,7 +52,8 @@ class ChunkComparer {
   class Merge;
 
   // True when it holds the rest of the collection.
-  Result<bool> CopyLegacy(StorePair& pair, const Collection& collection, std::string_view after);
+  Result<bool> CopyLegacy(StorePair& pair, const Collection& collection, std::string_view after,
+                          std::uint64_t bytes_max);
   void CopyItem(std::string_view key, const SeenValue& value);
   [[nodiscard]] std::uint64_t ValueBytes(const Item& item) const;
 

@@ -102,7 +102,7 @@ Status Comparison::CompareCollections(const WindowBudget& budget, Window& window
     const auto collection = pair_.catalog().Intern(name);
     if (!collection) return Fail(WithContext(collection.error(), "compare " + name));
     for (bool is_finished = false; !is_finished;) {
-      const auto compared = CompareChunk(**collection, reached, found);
+      const auto compared = CompareChunk(**collection, budget.bytes_max, reached, found);
       if (!compared) return Fail(WithContext(compared.error(), "compare " + name));
       is_finished = *compared;
       window.bytes = reached.bytes - bytes_before;
@@ -128,12 +128,12 @@ Result<std::vector<std::string>> Comparison::CollectionsLeft(const ComparisonPro
   return names;
 }
 
-Result<bool> Comparison::CompareChunk(const Collection& collection, ComparisonProgress& reached,
-                                      std::vector<RecordName>& found) {
+Result<bool> Comparison::CompareChunk(const Collection& collection, std::uint64_t bytes_max,
+                                      ComparisonProgress& reached, std::vector<RecordName>& found) {
   const std::string after = collection.name == reached.collection ? reached.key : std::string();
   std::vector<std::string> differing;
   const std::size_t room = options_.candidate_count_max - found.size();
-  auto chunk = chunk_.Compare(pair_, collection, after, room, differing);
+  auto chunk = chunk_.Compare(pair_, collection, after, bytes_max, room, differing);
   if (!chunk) return Fail(chunk.error());
   for (std::string& key : differing) found.push_back({collection.name, std::move(key)});
   reached.records += chunk->records;

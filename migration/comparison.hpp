@@ -91,8 +91,8 @@ class Comparison {
                             std::vector<RecordName>& found);
   Result<std::vector<std::string>> CollectionsLeft(const ComparisonProgress& reached);
   // True when the collection is finished.
-  Result<bool> CompareChunk(const Collection& collection, ComparisonProgress& reached,
-                            std::vector<RecordName>& found);
+  Result<bool> CompareChunk(const Collection& collection, std::uint64_t bytes_max,
+                            ComparisonProgress& reached, std::vector<RecordName>& found);
   Result<std::vector<Difference>> ReadAgain(std::span<const RecordName> records);
   [[nodiscard]] bool IsSpent(const WindowBudget& budget, const Window& window,
                              std::size_t found) const;

@@ -62,7 +62,6 @@ Status Verifier::CompareAll() {
     waiting_.clear();
     SB_RETURN_IF_ERROR(AddWindow(comparison, *window));
     is_last = window->is_last;
-    if (!is_last) Throttle(window->bytes);
   }
   return {};
 }
@@ -73,16 +72,18 @@ Status Verifier::AddWindow(const Comparison& comparison, const Window& window) {
   record_.sequence = window.sequence;
   record_.progress = comparison.settled();
   record_.records_total = records_total_ = comparison.records_total();
-  const SteadyTime now = clock_.Now();
-  records_rate_.Add(comparison.reached().records - reached_.records, now);
-  bytes_rate_.Add(window.bytes, now);
-  records_since_start_ += comparison.reached().records - reached_.records;
+  const std::uint64_t records = comparison.reached().records - reached_.records;
+  records_since_start_ += records;
   bytes_since_start_ += window.bytes;
   differences_since_start_ += window.differences.size();
   reached_ = comparison.reached();
   Publish();
-  if (!window.is_last && now - stored_at_ < options_.store_interval) return {};
-  return StoreRecord();
+  if (window.is_last || clock_.Now() - stored_at_ >= options_.store_interval)
+    SB_RETURN_IF_ERROR(StoreRecord());
+  if (!window.is_last) Throttle(window.bytes);
+  records_rate_.Add(records, clock_.Now());  // the pause belongs to the pace
+  bytes_rate_.Add(window.bytes, clock_.Now());
+  return {};
 }
 
 // Named first, counted after: a crash in between names them again, and counts them once.
