@@ -80,10 +80,13 @@ Status Server::StartMigrator() {
   if (!migrator) return Fail(migrator.error());
   migrator_ = *std::move(migrator);
   verifier_->SetOnEnd([this](const VerifyStatus& verify) {
-    if (!verify.options.collections.empty()) return;  // says nothing about the others
-    const bool is_finished = verify.state == "clean" || verify.state == "differences";
-    migrator_->OnVerifyEnd({is_finished, verify.sequence, verify.records_compared,
-                            verify.differences()});
+    // A continuous one goes on; what counts is its pass. One of some collections says nothing about
+    // the others.
+    const std::string& outcome = verify.state == "running" ? verify.last_pass : verify.state;
+    const bool is_finished =
+        verify.options.collections.empty() && (outcome == "clean" || outcome == "differences");
+    migrator_->OnVerifyEnd(
+        {is_finished, verify.sequence, verify.records_compared, verify.differences()});
   });
   service_->SetFlipGate([this] { return migrator_->MayFlip(); });
   // What cannot go on must not keep the data from being served.
