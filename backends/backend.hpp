@@ -21,6 +21,9 @@
 
 namespace switchback {
 
+class SqlReader;  // backends/sql_store.hpp
+class SqlStore;
+
 // What a write came to. Views point into memory of whoever made the effect.
 enum class EffectKind : std::uint8_t { kPut = 1, kDelete = 2, kClear = 3 };
 struct Effect {
@@ -91,6 +94,10 @@ class ReadView {
   virtual Result<std::vector<std::string>> CollectionNames() = 0;
   // The state as of this snapshot.
   virtual Result<StoreState> State() = 0;
+
+  // SQL on this view's snapshots; null where the engine speaks none. Ask before the first Begin: it
+  // makes the view one for statements of people, which keep their intermediate results in a file.
+  [[nodiscard]] virtual SqlReader* sql() { return nullptr; }
 };
 
 // Thread-safety: NewReadView and Stats from any thread; everything else from the one thread that
@@ -135,9 +142,9 @@ class Backend {
   // Waits up to a limit for active snapshots to end (kBusy when they don't).
   virtual Status Reopen() = 0;
 
-  // Removes every record and the state, as if new. Only for a store that can be filled again. Waits
-  // like Reopen. Errors: kRefused when the store holds databases or tables that are not
-  // collections.
+  // Removes every record and the state, as if new; what migrations of the schema made stays. Only
+  // for a store that can be filled again. Waits like Reopen. Errors: kRefused when the store holds
+  // databases or tables that are neither collections nor a migration's.
   virtual Status Reset() = 0;
 
   // Leaves the store's files as they are and goes on with the store at `path`, made when there is
@@ -152,6 +159,9 @@ class Backend {
 
   // Databases or tables found at open that cannot be served.
   [[nodiscard]] virtual const std::vector<UnservableCollection>& unservable() const = 0;
+
+  // What only a store that speaks SQL can do; null elsewhere. For the owner's thread.
+  [[nodiscard]] virtual SqlStore* sql_store() { return nullptr; }
 
   virtual Result<std::unique_ptr<ReadView>> NewReadView() = 0;
   virtual BackendStats Stats() = 0;

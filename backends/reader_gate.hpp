@@ -55,6 +55,9 @@ class ReaderGate {
     reader.is_inside_.store(false, std::memory_order_release);
   }
 
+  // Whether readers are wanted out: one that takes long looks now and then, and leaves.
+  [[nodiscard]] bool is_closed() const { return is_closed_.load(std::memory_order_relaxed); }
+
   // On success no reader is inside and none gets in until Open. Error: kBusy, and the gate is open.
   // Must not be closed.
   Status Close(std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);

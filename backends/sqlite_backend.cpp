@@ -381,8 +381,19 @@ Status SqliteBackend::RemoveFiles() {
 }
 
 Status SqliteBackend::Reset() {
-  if (!unservable().empty()) {
-    return Fail(ErrorCode::kRefused, "the SQLite database holds '" + unservable().front().name +
+  auto keeps_schema = HasSchemaToKeep();
+  if (keeps_schema && *keeps_schema) keeps_schema = EmptyCollections();
+  if (!keeps_schema && keeps_schema.error().code != ErrorCode::kCorruption)
+    return Fail(keeps_schema.error());
+  if (keeps_schema && *keeps_schema) return {};
+  if (!keeps_schema)
+    LogError("SQLite: the database is damaged and made anew; what migrations of the schema made is "
+             "gone, and they have to be applied again: {}",
+             keeps_schema.error().message);
+  std::vector<UnservableCollection> foreign = unservable();
+  if (auto found = db_ ? SqliteTables::FindForeign(db_.get()) : foreign; found) foreign = *found;
+  if (!foreign.empty()) {
+    return Fail(ErrorCode::kRefused, "the SQLite database holds '" + foreign.front().name +
                                          "', which switchback did not make and cannot fill again");
   }
   const ClosedGate parked(database_->gate, kGateCloseWaitMax);
@@ -405,7 +416,7 @@ Status SqliteBackend::Detach() {
   write_state_.reset();
   const std::string drop = std::string("BEGIN IMMEDIATE; DROP TABLE IF EXISTS ") +
                            kSqliteStateTable + "; DROP TABLE IF EXISTS " + kSqlitePairsTable +
-                           "; COMMIT";
+                           "; DROP TABLE IF EXISTS " + kSqliteSchemaTable + "; COMMIT";
   if (auto dropped = ExecuteSqlite(db_.get(), drop); !dropped) {
     Rollback();
     return dropped;

@@ -1,12 +1,15 @@
 // A Backend over a SQLite file: one table a collection, ordinary for any SQLite tool. What it adds
-// are two tables whose names begin with kReservedName, and PATH.seal beside the file while closed.
+// are two tables whose names begin with kReservedName, a third once migrations of the schema were
+// applied, and PATH.seal beside the file while closed.
 //
 // One connection writes and, on the same thread between its transactions, runs every checkpoint;
 // readers' connections can neither write nor checkpoint (STORES.md 2: the WAL-reset bug).
 //
 // Failpoints: "sqlite.begin", "sqlite.put" (nothing applied), "sqlite.commit" (kUnknownOutcome,
 // nothing applied; nospace: kNoSpace), "sqlite.committed" (kUnknownOutcome, all applied),
-// "sqlite.checkpoint" (kUnknownOutcome, all applied), "sqlite.sync", "sqlite.read".
+// "sqlite.checkpoint" (kUnknownOutcome, all applied), "sqlite.sync", "sqlite.read". Of migrations:
+// "schema.space", "schema.copy", "schema.changed" (before the commit), "schema.validate" (finds
+// something), "schema.putback".
 #pragma once
 
 #include <atomic>
@@ -18,12 +21,13 @@
 #include <vector>
 
 #include "backends/backend.hpp"
+#include "backends/sql_store.hpp"
 #include "backends/sqlite_database.hpp"
 #include "backends/sqlite_effect_writer.hpp"
 
 namespace switchback {
 
-class SqliteBackend final : public Backend {
+class SqliteBackend final : public Backend, private SqlStore {
  public:
   // Makes the file when there is none, and its collections known to `catalog`, which outlives the
   // backend. Errors: kCorruption (not a database), kUnsupported (state of a newer version), kBusy,
@@ -50,17 +54,30 @@ class SqliteBackend final : public Backend {
   // Reads the tables anew, since a foreign process may have made or dropped some.
   Status AcceptForeign() override;
   Status Reopen() override;
-  // Removes the file, -wal and -shm, and makes a new one.
+  // Removes the file, -wal and -shm, and makes a new one; but where migrations were applied it
+  // keeps the file and what they made, and empties the collections in transactions of a bounded
+  // size.
   Status Reset() override;
   Status Detach() override;
   [[nodiscard]] const std::vector<UnservableCollection>& unservable() const override;
   Result<std::unique_ptr<ReadView>> NewReadView() override;
   BackendStats Stats() override;
+  [[nodiscard]] SqlStore* sql_store() override { return this; }
 
  private:
   explicit SqliteBackend(std::shared_ptr<SqliteDatabase> database);
 
+  // SqlStore (sqlite_backend_schema.cpp)
+  Result<std::vector<SchemaVersion>> SchemaVersions() override;
+  Status ChangeSchema(const SchemaChange& change, const SqlBudget& budget) override;
+  Result<StoreReport> Validate(const SqlBudget& budget) override;
+  Status CopyTo(const std::string& path, const SqlBudget& budget) override;
+  Status PutBack(const std::string& path) override;
+
   Status CheckOpen() const;
+  Result<bool> HasSchemaToKeep();
+  Result<bool> EmptyCollections();
+  Status EmptyTable(const std::string& table);
   Status OpenDatabase();
   Status OpenWriter();
   void CloseDatabase() noexcept;

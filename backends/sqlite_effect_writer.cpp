@@ -8,6 +8,20 @@
 
 namespace switchback {
 
+// An upsert and not INSERT OR REPLACE, which deletes first: up to 1.36 times as fast.
+std::string SqliteUpsert(const std::string& table) {
+  return "INSERT INTO " + QuoteSqlite(table) +
+         "(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value";
+}
+
+std::string SqliteErase(const std::string& table) {
+  return "DELETE FROM " + QuoteSqlite(table) + " WHERE key = ?1";
+}
+
+std::string SqliteClear(const std::string& table) {
+  return "DELETE FROM " + QuoteSqlite(table);
+}
+
 SqliteEffectWriter::TableStatements& SqliteEffectWriter::StatementsOf(
     const Collection& collection) {
   SB_CHECK(collection.index < kCollectionCountMax, "the catalog hands out bounded indexes");
@@ -29,10 +43,7 @@ Status SqliteEffectWriter::Put(const Effect& effect) {
   if (statements.upsert == nullptr) [[unlikely]] {
     auto table = tables_.OpenForWrite(db_, *effect.collection);
     if (!table) return Fail(table.error());
-    // An upsert and not INSERT OR REPLACE, which deletes first: up to 1.36 times as fast.
-    auto upsert = PrepareSqlite(db_, "INSERT INTO " + QuoteSqlite(**table) +
-                                         "(key, value) VALUES(?1, ?2)"
-                                         " ON CONFLICT(key) DO UPDATE SET value = excluded.value");
+    auto upsert = PrepareSqlite(db_, SqliteUpsert(**table));
     if (!upsert) return Fail(upsert.error());
     statements.upsert = *std::move(upsert);
   }
@@ -48,7 +59,7 @@ Status SqliteEffectWriter::Delete(const Effect& effect) {
   if (table == nullptr) return {};
   TableStatements& statements = StatementsOf(*effect.collection);
   if (statements.erase == nullptr) [[unlikely]] {
-    auto erase = PrepareSqlite(db_, "DELETE FROM " + QuoteSqlite(*table) + " WHERE key = ?1");
+    auto erase = PrepareSqlite(db_, SqliteErase(*table));
     if (!erase) return Fail(erase.error());
     statements.erase = *std::move(erase);
   }
@@ -62,7 +73,7 @@ Status SqliteEffectWriter::Clear(const Effect& effect) {
   if (table == nullptr) return {};
   TableStatements& statements = StatementsOf(*effect.collection);
   if (statements.clear == nullptr) {
-    auto clear = PrepareSqlite(db_, "DELETE FROM " + QuoteSqlite(*table));
+    auto clear = PrepareSqlite(db_, SqliteClear(*table));
     if (!clear) return Fail(clear.error());
     statements.clear = *std::move(clear);
   }

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "backends/backend.hpp"
@@ -12,6 +13,12 @@
 #include "backends/sqlite_tables.hpp"
 
 namespace switchback {
+
+// The statements that write records: all there are, so that a change of the schema can be tried
+// with them (backends/sqlite_probe.hpp). ?1 is the key, ?2 the value.
+std::string SqliteUpsert(const std::string& table);
+std::string SqliteErase(const std::string& table);
+std::string SqliteClear(const std::string& table);
 
 // Lives as long as its connection: destroy it first. One thread.
 class SqliteEffectWriter {

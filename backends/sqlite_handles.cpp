@@ -21,7 +21,9 @@ ErrorCode CodeOf(int sqlite_error) {
     case SQLITE_LOCKED: return ErrorCode::kBusy;
     case SQLITE_TOOBIG: return ErrorCode::kTooLarge;
     case SQLITE_READONLY:
+    case SQLITE_AUTH:
     case SQLITE_PERM: return ErrorCode::kRefused;
+    case SQLITE_INTERRUPT: return ErrorCode::kCancelled;
     default: return ErrorCode::kIo;
   }
 }
@@ -54,10 +56,28 @@ Status SetConfig(sqlite3* db, int option, int wanted) {
   return {};
 }
 
-// A database file is input that others may have written.
+// Whether this SQLite takes its own JSON functions for unsafe in a schema, as 3.38 to 3.40 do: with
+// trusted_schema=OFF a generated column that uses one makes the whole database unreadable
+// ("malformed database schema"). Found out by trying.
+bool IsJsonDistrusted() {
+  static const bool is_distrusted = [] {
+    sqlite3* opened = nullptr;
+    const int error = sqlite3_open(":memory:", &opened);
+    const SqliteHandle db(opened);
+    if (error != SQLITE_OK) return true;
+    sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    return sqlite3_exec(db.get(), "CREATE TABLE t(a, b AS (json_valid(a)))", nullptr, nullptr,
+                        nullptr) != SQLITE_OK;
+  }();
+  return is_distrusted;
+}
+
+// A database file is input that others may have written. Where the schema has to be trusted for
+// JSON's sake, little is lost: these connections have no functions and no extensions but SQLite's
+// own.
 Status ConfigureConnection(sqlite3* db, const SqliteOptions& options, std::uint32_t cache_kib) {
   SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_DEFENSIVE, 1));
-  SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0));
+  SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, IsJsonDistrusted() ? 1 : 0));
   SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db, "PRAGMA wal_autocheckpoint=0"));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db, "PRAGMA temp_store=MEMORY"));
@@ -151,6 +171,8 @@ Result<SqliteHandle> OpenSqliteWriter(const SqliteOptions& options) {
   // Debian's SQLite overwrites deleted records with zeros, at the price of writing pages that need
   // not be written. FAST does so only where the page is written anyway.
   SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA secure_delete=FAST"));
+  // For tables that migrations made. Collections have none (backends/sqlite_rules.hpp).
+  SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA foreign_keys=ON"));
   // After a stall that let the WAL grow, give the space back.
   const std::uint64_t wal_bytes_kept =
       std::uint64_t{2} * options.checkpoint_pages * options.page_bytes;

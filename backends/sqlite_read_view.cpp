@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "backends/sqlite_query.hpp"
+#include "backends/sqlite_schema.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 
@@ -79,6 +81,7 @@ void SqliteReadView::DropHandles() noexcept {
 Status SqliteReadView::Connect() {
   auto db = OpenSqliteReader(database_->options);
   if (!db) return Fail(db.error());
+  if (is_for_sql_) SB_RETURN_IF_ERROR(PrepareConnectionForQueries(db->get()));
   auto begin = PrepareSqlite(db->get(), "BEGIN");
   if (!begin) return Fail(begin.error());
   auto touch = PrepareSqlite(db->get(), "SELECT 1 FROM sqlite_schema LIMIT 1");
@@ -264,6 +267,37 @@ Result<StoreState> SqliteReadView::State() {
   SB_RETURN_IF_ERROR(Failpoint("sqlite.read"));
   EndPending();
   return ReadSqliteState(db_.get());
+}
+
+SqlReader* SqliteReadView::sql() {
+  SB_CHECK(db_ == nullptr || is_for_sql_, "a view is one for statements of people from the start");
+  is_for_sql_ = true;
+  return this;
+}
+
+Result<SqlResult> SqliteReadView::Query(const SqlQuery& query) {
+  SB_CHECK(is_active_ && is_for_sql_, "a query needs a snapshot");
+  SB_RETURN_IF_ERROR(Failpoint("sqlite.read"));
+  EndPending();
+  auto state = ReadSqliteState(db_.get());
+  if (!state) return Fail(state.error());
+  bool is_asked_to_leave = false;
+  SqlBudget budget = query.budget;
+  budget.is_cancelled = [&] {
+    is_asked_to_leave = database_->gate.is_closed();
+    return is_asked_to_leave || (query.budget.is_cancelled && query.budget.is_cancelled());
+  };
+  auto result = RunSqliteQuery(db_.get(), query, budget);
+  if (!result && is_asked_to_leave)
+    return Fail(ErrorCode::kBusy, "the store is being reopened: ask again");
+  if (result) result->applied_sequence = state->applied_sequence;
+  return result;
+}
+
+Result<std::vector<SchemaVersion>> SqliteReadView::SchemaVersions() {
+  SB_CHECK(is_active_, "reads need a snapshot");
+  SB_RETURN_IF_ERROR(Failpoint("sqlite.read"));
+  return ReadSchemaVersions(db_.get());
 }
 
 }  // namespace switchback

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "backends/backend.hpp"
+#include "backends/sql_store.hpp"
 #include "backends/sqlite_database.hpp"
 
 namespace switchback {
 
-class SqliteReadView final : public ReadView, private ParkableReader {
+class SqliteReadView final : public ReadView, private SqlReader, private ParkableReader {
  public:
   // Connects at the first Begin, and again after the backend has reopened. May outlive the backend:
   // Begin then says kUnavailable.
@@ -30,8 +31,12 @@ class SqliteReadView final : public ReadView, private ParkableReader {
   Result<std::uint64_t> Count(const Collection& collection) override;
   Result<std::vector<std::string>> CollectionNames() override;
   Result<StoreState> State() override;
+  [[nodiscard]] SqlReader* sql() override;
 
  private:
+  // SqlReader
+  Result<SqlResult> Query(const SqlQuery& query) override;
+  Result<std::vector<SchemaVersion>> SchemaVersions() override;
   void DropHandles() noexcept override;
   Status Connect();
   Status OpenSnapshot();
@@ -56,7 +61,8 @@ class SqliteReadView final : public ReadView, private ParkableReader {
   std::vector<StatementHandle> selects_;  // by collection index
   sqlite3_stmt* pending_ = nullptr;
   bool is_active_ = false;
-  bool is_sick_ = false;  // an error was seen: End closes the connection
+  bool is_for_sql_ = false;  // the connection is one for statements of people
+  bool is_sick_ = false;     // an error was seen: End closes the connection
 };
 
 // The state as `db` sees it; empty when there is none.

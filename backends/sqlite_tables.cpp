@@ -31,7 +31,18 @@ bool HasReservedPrefix(const std::string& name) {
   return sqlite3_strnicmp(name.c_str(), "sqlite_", 7) == 0;
 }
 
-Result<bool> IsTaken(sqlite3* db, const std::string& name) {
+// Whether a migration has been applied and not taken back.
+Result<bool> HasSchemaVersions(sqlite3* db) {
+  auto has_table = HasSqliteName(db, kSqliteSchemaTable);
+  if (!has_table || !*has_table) return has_table;
+  auto found = QuerySqliteText(db, "SELECT EXISTS(SELECT 1 FROM __switchback_schema)");
+  if (!found) return Fail(found.error());
+  return *found == "1";
+}
+
+}  // namespace
+
+Result<bool> HasSqliteName(sqlite3* db, const std::string& name) {
   auto statement = PrepareSqlite(db, "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE");
   if (!statement) return Fail(statement.error());
   sqlite3_bind_text(statement->get(), 1, name.data(), static_cast<int>(name.size()), SQLITE_STATIC);
@@ -39,8 +50,6 @@ Result<bool> IsTaken(sqlite3* db, const std::string& name) {
   if (error != SQLITE_ROW && error != SQLITE_DONE) return FailSqlite(db, "look for a table", error);
   return error == SQLITE_ROW;
 }
-
-}  // namespace
 
 SqliteTables::SqliteTables(CollectionCatalog& catalog) : catalog_(catalog) {
   for (auto& name : names_) name.store(nullptr, std::memory_order_relaxed);
@@ -58,13 +67,16 @@ void SqliteTables::Clear() {
 
 Status SqliteTables::Load(sqlite3* db) {
   Clear();
-  auto has_state = IsTaken(db, kSqliteStateTable);
+  auto has_state = HasSqliteName(db, kSqliteStateTable);
   if (!has_state) return Fail(has_state.error());
-  auto has_pairs = IsTaken(db, kSqlitePairsTable);
+  auto has_pairs = HasSqliteName(db, kSqlitePairsTable);
   if (!has_pairs) return Fail(has_pairs.error());
   has_own_tables_ = *has_state && *has_pairs;
   if (*has_pairs) SB_RETURN_IF_ERROR(LoadPairs(db));
-  return LoadUnservable(db);
+  auto foreign = FindForeign(db);
+  if (!foreign) return Fail(foreign.error());
+  unservable_.insert(unservable_.end(), foreign->begin(), foreign->end());
+  return {};
 }
 
 const std::string* SqliteTables::Publish(const Collection& collection, std::string name) {
@@ -96,24 +108,36 @@ Status SqliteTables::LoadPairs(sqlite3* db) {
   return {};
 }
 
-Status SqliteTables::LoadUnservable(sqlite3* db) {
+Result<std::vector<UnservableCollection>> SqliteTables::FindForeign(sqlite3* db) {
+  auto has_versions = HasSchemaVersions(db);
+  if (!has_versions) return Fail(has_versions.error());
+  std::vector<UnservableCollection> foreign;
+  if (*has_versions) return foreign;
   std::string sql =
       "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view')"
       " AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
-      " AND name NOT IN ('__switchback', '__switchback_collections')";
-  auto has_pairs = IsTaken(db, kSqlitePairsTable);
+      " AND name NOT IN ('__switchback', '__switchback_collections', '__switchback_schema')";
+  auto has_pairs = HasSqliteName(db, kSqlitePairsTable);
   if (!has_pairs) return Fail(has_pairs.error());
   if (*has_pairs) sql += " AND name NOT IN (SELECT table_name FROM __switchback_collections)";
   auto statement = PrepareSqlite(db, sql + " ORDER BY name");
   if (!statement) return Fail(statement.error());
   int error = SQLITE_ROW;
   while ((error = sqlite3_step(statement->get())) == SQLITE_ROW) {
-    unservable_.push_back({std::string(SqliteColumnBytes(statement->get(), 0)),
-                           "a " + std::string(SqliteColumnBytes(statement->get(), 1)) +
-                               " that switchback did not make"});
+    foreign.push_back({std::string(SqliteColumnBytes(statement->get(), 0)),
+                       "a " + std::string(SqliteColumnBytes(statement->get(), 1)) +
+                           " that switchback did not make"});
   }
   if (error != SQLITE_DONE) return FailSqlite(db, "look for foreign tables", error);
-  return {};
+  return foreign;
+}
+
+std::vector<std::string> SqliteTables::ExistingNames() const {
+  std::vector<std::string> names;
+  for (const Collection* collection : catalog_.All()) {
+    if (const std::string* name = Existing(*collection)) names.push_back(*name);
+  }
+  return names;
 }
 
 const std::string* SqliteTables::Existing(const Collection& collection) const {
@@ -125,7 +149,7 @@ Result<std::string> SqliteTables::ChooseName(sqlite3* db, const std::string& col
   std::string name = base;
   // Ends: each taken name is one of finitely many tables.
   for (std::uint32_t attempt = 2;; ++attempt) {
-    auto is_taken = IsTaken(db, name);
+    auto is_taken = HasSqliteName(db, name);
     if (!is_taken) return Fail(is_taken.error());
     if (!*is_taken) return name;
     name = base + kSuffixMark + std::to_string(attempt);

@@ -45,14 +45,19 @@ class SqliteTables {
   // After the transaction: it committed, or not.
   void KeepMade();
   void ForgetMade();
+  // The tables that hold collections, by name.
+  [[nodiscard]] std::vector<std::string> ExistingNames() const;
   // Indexes of the collections whose tables were made in this transaction.
   [[nodiscard]] const std::vector<std::uint32_t>& made() const { return made_; }
 
+  // As found by Load.
   [[nodiscard]] const std::vector<UnservableCollection>& unservable() const { return unservable_; }
+  // Tables and views there are now that neither Switchback nor a migration made: while versions of
+  // the schema are applied all others are taken for the migrations' own.
+  static Result<std::vector<UnservableCollection>> FindForeign(sqlite3* db);
 
  private:
   Status LoadPairs(sqlite3* db);
-  Status LoadUnservable(sqlite3* db);
   Result<std::string> ChooseName(sqlite3* db, const std::string& collection);
   const std::string* Publish(const Collection& collection, std::string name);
 
@@ -66,8 +71,13 @@ class SqliteTables {
   std::vector<UnservableCollection> unservable_;
 };
 
-// SQL names of the tables of ours: kReservedName holds the state, the other the pairs.
+// SQL names of the tables of ours: kReservedName holds the state, the others the pairs and, once
+// there are any, the versions of the schema (backends/sqlite_schema.hpp).
 inline constexpr const char* kSqliteStateTable = "__switchback";
 inline constexpr const char* kSqlitePairsTable = "__switchback_collections";
+inline constexpr const char* kSqliteSchemaTable = "__switchback_schema";
+
+// Whether there is a table or index of this name, in any case.
+Result<bool> HasSqliteName(sqlite3* db, const std::string& name);
 
 }  // namespace switchback

@@ -44,4 +44,8 @@ Status DbService::Delete(const Collection& collection, std::string_view key) {
   return Write([&](Transaction& transaction) { return transaction.Delete(collection, key); });
 }
 
+Status DbService::CatchUp(Role /*role*/, std::chrono::milliseconds wait_max) {
+  return Drain(wait_max);
+}
+
 }  // namespace switchback

@@ -152,6 +152,10 @@ class DbService {
   // the call. kBusy when `wait_max` passes first; the message names the store that holds it up.
   virtual Status Drain(std::chrono::milliseconds wait_max) = 0;
 
+  // Waits until that role's store has applied all that was acknowledged before the call; cheaper than
+  // Drain. kBusy when `wait_max` passes first.
+  virtual Status CatchUp(Role role, std::chrono::milliseconds wait_max);
+
   // Removes every trace of Switchback from both stores; afterwards only destruction is allowed, and
   // the data directory says that it is detached. kRefused when a store is not in sync and `force`
   // is false.

@@ -15,6 +15,7 @@ constexpr std::chrono::milliseconds kHouseInterval{200};
 constexpr std::chrono::milliseconds kCloseDrainMax{30000};
 constexpr std::chrono::milliseconds kHangMax{
     10000};  // one transaction or sync that takes longer is a hung store
+constexpr std::chrono::milliseconds kCatchUpPoll{1};  // one transaction of the store takes longer
 constexpr std::chrono::milliseconds kForgetMax{10000};
 constexpr std::chrono::milliseconds kCloseFailedMax{2000};  // for a failed store to come back
 
@@ -342,6 +343,22 @@ Status DbServiceImpl::Drain(std::chrono::milliseconds wait_max) {
                                           std::to_string(target));
       }
     }
+  }
+  return {};
+}
+
+Status DbServiceImpl::CatchUp(Role role, std::chrono::milliseconds wait_max) {
+  const std::uint64_t target = memtable_->last_sequence();
+  const SteadyTime deadline = std::chrono::steady_clock::now() + wait_max;
+  Follower& store = follower(role);
+  if (store.applied_sequence() < target) store.Hurry(target);
+  while (store.applied_sequence() < target) {
+    if (std::chrono::steady_clock::now() >= deadline)
+      return Fail(ErrorCode::kBusy, std::string(RoleName(role)) + " store is " +
+                                        FollowerStateName(store.state()) + " at batch " +
+                                        std::to_string(store.applied_sequence()) + " of " +
+                                        std::to_string(target));
+    std::this_thread::sleep_for(kCatchUpPoll);
   }
   return {};
 }

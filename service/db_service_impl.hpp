@@ -43,6 +43,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   std::unique_ptr<WatchSet> NewWatchSet() override;
   Result<std::vector<std::string>> CollectionNames() override;
   Status Drain(std::chrono::milliseconds wait_max) override SB_EXCLUDES(house_mutex_);
+  Status CatchUp(Role role, std::chrono::milliseconds wait_max) override;
   Status Detach(bool force) override;
   ServiceStatus GetStatus() override SB_EXCLUDES(routing_mutex_);
   MetricsSnapshot GetMetrics() override { return metrics_.Snapshot(); }

@@ -1,0 +1,22 @@
+// Copies of a SQLite database: taken, read back, and put back.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <string>
+
+#include "backends/sql_store.hpp"
+#include "backends/sqlite_handles.hpp"
+
+namespace switchback {
+
+// SqlStore::CopyTo, between the transactions of `db`.
+Status WriteSqliteCopy(sqlite3* db, const std::string& path, const SqlBudget& budget);
+
+// Writes the pages of the copy over the database of `db` in one transaction, through its WAL: no
+// file is replaced, so that locks, readers and a -wal beside it stay what they are (STORES.md 3).
+// SqlStore::PutBack, but for what the backend keeps of the WAL. Errors: kCorruption, kNoSpace,
+// kBusy, kIo; whether it committed is known only after a Reopen.
+Status PutSqliteCopyBack(sqlite3* db, const std::string& path);
+
+}  // namespace switchback
