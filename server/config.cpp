@@ -113,11 +113,13 @@ Status SetAllowUnverified(const Json& value, ServerConfig& config) {
   return {};
 }
 
-Status SetDrainMax(const Json& value, ServerConfig& config) {
-  std::uint32_t milliseconds = 0;
-  SB_RETURN_IF_ERROR(SetNumber(value, 0, milliseconds));
-  config.drain_max = std::chrono::milliseconds(milliseconds);
-  return {};
+Setter Milliseconds(std::chrono::milliseconds ServerConfig::*member, std::uint64_t least = 0) {
+  return [member, least](const Json& value, ServerConfig& config) -> Status {
+    std::uint32_t milliseconds = 0;
+    SB_RETURN_IF_ERROR(SetNumber(value, least, milliseconds));
+    config.*member = std::chrono::milliseconds(milliseconds);
+    return {};
+  };
 }
 
 template <class Member>
@@ -167,7 +169,10 @@ const std::map<std::string, Setter>& Setters() {
       {"token_file", Text(&ServerConfig::token_file)},
       {"allowed_hosts", SetHosts},
       {"collections", SetCollections},
-      {"drain_ms_max", SetDrainMax},
+      {"drain_ms_max", Milliseconds(&ServerConfig::drain_max)},
+      {"schema_dir", Text(&ServerConfig::schema_dir)},
+      {"schema_copies_max", Number(&ServerConfig::schema_copies_max, 1)},
+      {"schema_ms_max", Milliseconds(&ServerConfig::schema_time_max, 100)},
       {"log_level", SetLevel},
       {"migration", SetMigration},
       {"validation", SetValidation},
@@ -207,6 +212,10 @@ Status LoadSecret(const char* variable, const std::string& path, std::string& se
 
 std::string ServerConfig::FlagsPath() const {
   return flags_path.empty() ? service.data_dir + "/flags.json" : flags_path;
+}
+
+std::string ServerConfig::SchemaDirectory() const {
+  return schema_dir.empty() ? service.data_dir + "/schema" : schema_dir;
 }
 
 Status ApplyConfigText(std::string_view json, ServerConfig& config) {

@@ -41,6 +41,9 @@ struct ServerConfig {
   std::vector<std::string> allowed_hosts;  // more values of the HTTP Host header to accept
   std::map<unsigned, std::string> numbered_collections;  // what SELECT n means where not as usual
   std::chrono::milliseconds drain_max{10000};  // how long a stop waits for requests in flight
+  std::string schema_dir;                      // files of schema migrations; "" = <data-dir>/schema
+  std::size_t schema_copies_max = 5;           // safety copies that are kept
+  std::chrono::milliseconds schema_time_max{300000};  // for one migration, one copy, one validation
   LogLevel log_level = LogLevel::kInfo;
   MigrationSettings migration;  // of new migrations
   ValidationRules validation;
@@ -48,6 +51,8 @@ struct ServerConfig {
 
   // Where the flags file is, whether named or not.
   [[nodiscard]] std::string FlagsPath() const;
+  // The same of the migrations' files.
+  [[nodiscard]] std::string SchemaDirectory() const;
 };
 
 // Lays the keys of `json`, one object, over `config`. A key is an option's name without the dashes

@@ -56,6 +56,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   SB_RETURN_IF_ERROR(server->OpenJournal());
   SB_RETURN_IF_ERROR(server->StartMigrator());
   server->StartFlags();
+  server->StartSchema();
   SB_RETURN_IF_ERROR(server->StartDoors());
   SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
   return server;
@@ -107,11 +108,22 @@ void Server::StartFlags() {
   watcher_->Start();
 }
 
+void Server::StartSchema() {
+  SchemaRunnerOptions options;
+  options.directory = config_.SchemaDirectory();
+  options.copies_directory = config_.service.data_dir + "/schema-copies";
+  options.copy_count_max = config_.schema_copies_max;
+  options.time_max = config_.schema_time_max;
+  schema_ = std::make_unique<SchemaRunner>(*service_, *journal_, clock_, std::move(options));
+  schema_->CloseInterrupted();
+  queries_ = std::make_unique<SqlQueries>(*service_);
+}
+
 Status Server::StartDoors() {
   const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
   control_plane_ = std::make_unique<ControlPlane>(
       ControlPlaneParts{*service_, *watcher_, *migrator_, clock_, [this] { return Counters(); },
-                        identity, verifier_.get()},
+                          identity, verifier_.get(), schema_.get(), queries_.get()},
       AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
       HttpDispatch{
@@ -153,6 +165,8 @@ Status Server::Stop() {
   if (is_stopped_) return {};
   is_stopped_ = true;
   if (control_plane_) control_plane_->BeginStop();
+  if (schema_) schema_->Stop();
+  if (queries_) queries_->Stop();
   if (resp_) resp_->Stop(config_.drain_max);
   if (http_) http_->Stop(config_.drain_max);
   if (watcher_) watcher_->Stop();

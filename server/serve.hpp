@@ -8,6 +8,8 @@
 #include "flags/flag_watcher.hpp"
 #include "migration/journal.hpp"
 #include "migration/migrator.hpp"
+#include "migration/schema/schema_runner.hpp"
+#include "migration/schema/sql_queries.hpp"
 #include "migration/verifier.hpp"
 #include "server/config.hpp"
 #include "server/endpoints.hpp"
@@ -41,6 +43,7 @@ class Server {
   Status OpenJournal();
   Status StartMigrator();
   void StartFlags();
+  void StartSchema();
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 
@@ -52,6 +55,8 @@ class Server {
   std::unique_ptr<FlagWatcher> watcher_;
   std::unique_ptr<Migrator> migrator_;
   std::unique_ptr<Verifier> verifier_;
+  std::unique_ptr<SchemaRunner> schema_;
+  std::unique_ptr<SqlQueries> queries_;
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<RespServer> resp_;

@@ -30,6 +30,8 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddStatusCommand(app, exit_code);
   AddMigrateCommand(app, exit_code);
   AddVerifyCommand(app, exit_code);
+  AddSchemaCommand(app, exit_code);
+  AddSqlCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   AddDrainCommand(app, exit_code);
   AddDetachCommand(app, exit_code);

@@ -13,6 +13,8 @@ void AddFlagsCommand(CLI::App& app, int& exit_code);
 void AddStatusCommand(CLI::App& app, int& exit_code);
 void AddMigrateCommand(CLI::App& app, int& exit_code);
 void AddVerifyCommand(CLI::App& app, int& exit_code);
+void AddSchemaCommand(CLI::App& app, int& exit_code);
+void AddSqlCommand(CLI::App& app, int& exit_code);
 void AddBenchCommand(CLI::App& app, int& exit_code);
 void AddDrainCommand(CLI::App& app, int& exit_code);
 void AddDetachCommand(CLI::App& app, int& exit_code);

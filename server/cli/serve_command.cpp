@@ -19,7 +19,7 @@ namespace {
 // What was said on the command line; the rest comes from the configuration file or the defaults.
 struct ServeOptions {
   std::string config_path;
-  std::optional<std::string> data_dir, flags, bind, legacy, unified, ack;
+  std::optional<std::string> data_dir, flags, bind, legacy, unified, ack, schema_dir;
   std::optional<std::uint16_t> port, http_port;
   std::optional<unsigned> threads;
   bool is_json = false;
@@ -33,6 +33,7 @@ Result<ServerConfig> MakeConfig(const ServeOptions& options) {
   if (options.legacy) config.service.legacy_path = *options.legacy;
   if (options.unified) config.service.unified_path = *options.unified;
   if (options.flags) config.flags_path = *options.flags;
+  if (options.schema_dir) config.schema_dir = *options.schema_dir;
   if (options.bind) config.bind_address = *options.bind;
   if (options.port) config.port = *options.port;
   if (options.http_port) config.http_port = *options.http_port;
@@ -91,6 +92,8 @@ void AddServeCommand(CLI::App& app, int& exit_code) {
   command->add_option("--http-port", options->http_port, "HTTP port, 0 for any free one [8080]");
   command->add_option("--legacy", options->legacy, "Adopt this LMDB environment as it is");
   command->add_option("--unified", options->unified, "Where the SQLite file is kept");
+  command->add_option("--schema-dir", options->schema_dir,
+                      "Files of schema migrations [DATA-DIR/schema]");
   command->add_option("--ack", options->ack, "When a write is answered: log or stores [log]")
       ->check(CLI::IsMember({"log", "stores"}));
   command->add_option("--threads", options->threads, "RESP threads, 0 for one per core [0]");

@@ -85,6 +85,19 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
                 [&](Request request, Parameters) {
                   return HandleDrain(parts, is_stopping, request.body);
                 }}),
+      Blocking({"GET", "/v1/schema", [&](Request, Parameters) { return HandleSchemaGet(parts); }}),
+      Blocking({"POST", "/v1/schema/up",
+                [&](Request request, Parameters) { return HandleSchemaUp(parts, request.body); }}),
+      Blocking(
+          {"POST", "/v1/schema/down",
+           [&](Request request, Parameters) { return HandleSchemaDown(parts, request.body); }}),
+      Blocking({"POST", "/v1/schema/to",
+                [&](Request request, Parameters) { return HandleSchemaTo(parts, request.body); }}),
+      Blocking(
+          {"POST", "/v1/schema/validate",
+           [&](Request request, Parameters) { return HandleSchemaValidate(parts, request.body); }}),
+      Blocking({"POST", "/v1/query",
+                [&](Request request, Parameters) { return HandleQuery(parts, request); }}),
   };
   AddVerifyRoutes(parts, routes);
   return routes;

@@ -10,6 +10,8 @@
 #include "flags/flag_watcher.hpp"
 #include "migration/migrator.hpp"
 #include "migration/verifier.hpp"
+#include "migration/schema/schema_runner.hpp"
+#include "migration/schema/sql_queries.hpp"
 #include "server/http/access.hpp"
 #include "server/http/message.hpp"
 #include "server/http/router.hpp"
@@ -31,6 +33,8 @@ struct ControlPlaneParts {
   std::function<ServerCounters()> counters;  // thread-safe
   ServerIdentity identity;
   Verifier* verifier = nullptr;  // none: its routes say so
+  SchemaRunner* schema = nullptr;  // null: no routes for the schema and for queries
+  SqlQueries* queries = nullptr;
 };
 
 // Thread-safe.

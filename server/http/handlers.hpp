@@ -56,4 +56,16 @@ HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::
 // written to is to be used as it is.
 HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body);
 
+// GET /v1/schema: the versions of unified's schema, and of the files.
+HttpResponse HandleSchemaGet(const ControlPlaneParts& parts);
+// POST /v1/schema/up {"count"?}, /down {"count"?: 1}, /to {"version"}, /validate {}; each with
+// "actor"? and "reason"?. Answered at the end of the operation: 200, 409 when it is refused, 422
+// when it failed; what came of it is in the document in any case.
+HttpResponse HandleSchemaUp(const ControlPlaneParts& parts, const std::string& body);
+HttpResponse HandleSchemaDown(const ControlPlaneParts& parts, const std::string& body);
+HttpResponse HandleSchemaTo(const ControlPlaneParts& parts, const std::string& body);
+HttpResponse HandleSchemaValidate(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/query (query_json.hpp): JSON, or NDJSON for those who accept it.
+HttpResponse HandleQuery(const ControlPlaneParts& parts, const HttpRequest& request);
+
 }  // namespace switchback
