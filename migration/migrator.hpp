@@ -98,6 +98,11 @@ class Migrator {
   // Every verify of all collections ends here, whoever asked for it.
   void OnVerifyEnd(const VerifyResult& result) SB_EXCLUDES(mutex_);
 
+  // Of the newest migration, in order, beginning after (collection, key).
+  Result<std::vector<Finding>> InvalidRecordsAfter(std::string_view collection,
+                                                   std::string_view key, std::size_t count_max) {
+    return journal_.Findings(InvalidRecords::kList, collection, key, count_max);
+  }
   [[nodiscard]] MigrationStatus GetStatus() SB_EXCLUDES(mutex_);
   // For DbService::SetFlipGate: kRefused while the copy has to be verified first.
   [[nodiscard]] Status MayFlip() const SB_EXCLUDES(gate_mutex_);

@@ -1,21 +1,13 @@
 #include "migration/validation_rules.hpp"
 
-#include <boost/locale/utf.hpp>
 #include <nlohmann/json.hpp>
+
+#include "common/text.hpp"
 
 namespace switchback {
 namespace {
 
 using Json = nlohmann::json;
-
-bool IsUtf8(std::string_view text) {
-  namespace utf = boost::locale::utf;
-  for (auto at = text.begin(); at != text.end();) {
-    const utf::code_point point = utf::utf_traits<char>::decode(at, text.end());
-    if (point == utf::illegal || point == utf::incomplete) return false;
-  }
-  return true;
-}
 
 tl::unexpected<Error> Wrong(const std::string& collection, const std::string& what) {
   return Fail(ErrorCode::kInvalidArgument, "rule of \"" + collection + "\": " + what);

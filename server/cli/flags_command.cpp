@@ -13,6 +13,7 @@
 #include "server/cli/server_api.hpp"
 #include "server/endpoints.hpp"
 #include "server/errors.hpp"
+#include "server/process.hpp"
 
 namespace switchback {
 namespace {
@@ -26,6 +27,7 @@ struct FlagsOptions {
   bool enabled = false;
   std::optional<double> percentage;
   std::string reason;
+  bool is_unverified_allowed = false;
 };
 
 // Whether no server was reached at all: then the file alone is enough.
@@ -97,6 +99,8 @@ Result<Json> SetOverHttp(const FlagsOptions& options) {
   Json body{{"enabled", options.enabled}};
   if (options.percentage) body["percentage"] = *options.percentage;
   if (!options.reason.empty()) body["reason"] = options.reason;
+  if (options.is_unverified_allowed) body["allow_unverified"] = true;
+  body["actor"] = LocalUser();
   return api->Send("PUT", "/v1/flags/" + options.name, body);
 }
 
@@ -169,6 +173,8 @@ void AddFlagsCommand(CLI::App& app, int& exit_code) {
   set->add_option("--percentage", options->percentage, "Share of the keys, 0..100 [100]")
       ->check(CLI::Range(0.0, 100.0));
   set->add_option("--reason", options->reason, "Why, for the log");
+  set->add_flag("--allow-unverified", options->is_unverified_allowed,
+                "Also to a copy that was not verified; it is written down who did that");
   AddSource(*set, *options);
   set->footer(
       "A server that runs on the data directory is asked first: a flip to a store that is not in\n"

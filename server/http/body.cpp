@@ -23,4 +23,25 @@ Result<nlohmann::ordered_json> ParseBody(std::string_view body,
   return document;
 }
 
+Status TakeText(const nlohmann::ordered_json& document, const char* name, std::string& text) {
+  constexpr std::size_t kTextBytesMax = 1000;
+  if (!document.contains(name)) return {};
+  const auto& value = document[name];
+  if (!value.is_string() || value.get_ref<const std::string&>().size() > kTextBytesMax)
+    return Fail(ErrorCode::kInvalidArgument, std::string("body: \"") + name +
+                                                 "\" must be a string of at most " +
+                                                 std::to_string(kTextBytesMax) + " bytes");
+  text = value.get<std::string>();
+  return {};
+}
+
+Status TakeFlag(const nlohmann::ordered_json& document, const char* name, bool& flag) {
+  if (!document.contains(name)) return {};
+  if (!document[name].is_boolean())
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string("body: \"") + name + "\" must be true or false");
+  flag = document[name].get<bool>();
+  return {};
+}
+
 }  // namespace switchback

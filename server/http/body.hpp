@@ -16,4 +16,9 @@ namespace switchback {
 Result<nlohmann::ordered_json> ParseBody(std::string_view body,
                                          std::initializer_list<std::string_view> known);
 
+// Optional members: absent leaves what is there. A text has at most 1,000 bytes.
+// Errors: kInvalidArgument, with the name.
+Status TakeText(const nlohmann::ordered_json& document, const char* name, std::string& text);
+Status TakeFlag(const nlohmann::ordered_json& document, const char* name, bool& flag);
+
 }  // namespace switchback

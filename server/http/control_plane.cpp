@@ -70,6 +70,10 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
       MigrationAction(parts, "resume"),
       MigrationAction(parts, "cancel"),
       MigrationAction(parts, "abandon"),
+      Blocking({"GET", "/v1/migration/invalid",
+                [&](Request request, Parameters) {
+                  return HandleMigrationInvalid(parts, request.query);
+                }}),
       Blocking({"POST", "/v1/migration/complete",
                 [&](Request request, Parameters) {
                   return HandleMigrationComplete(parts, request.body);

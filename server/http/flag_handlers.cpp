@@ -17,8 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kReasonBytesMax = 1000;
-
 HttpResponse Answer(const Json& document) {
   HttpResponse response;
   response.body = JsonText(document);
@@ -61,10 +59,13 @@ HttpResponse AnswerFlag(const ControlPlaneParts& parts, const std::string& name)
 struct FlagRequest {
   FlagChange change;
   std::string reason;
+  std::string actor;
+  bool is_unverified_allowed = false;
 };
 
 Result<FlagRequest> ParseFlagRequest(const std::string& body) {
-  auto document = ParseBody(body, {"enabled", "percentage", "reason"});
+  auto document =
+      ParseBody(body, {"enabled", "percentage", "reason", "actor", "allow_unverified"});
   if (!document) return Fail(document.error());
   const Json enabled = document->value("enabled", Json());
   if (!enabled.is_boolean())
@@ -77,11 +78,9 @@ Result<FlagRequest> ParseFlagRequest(const std::string& body) {
       return Fail(ErrorCode::kInvalidArgument, "body: \"percentage\" must be a number");
     request.change.percentage = percentage.get<double>();
   }
-  const Json reason = document->value("reason", Json(""));
-  if (!reason.is_string() || reason.get_ref<const std::string&>().size() > kReasonBytesMax)
-    return Fail(ErrorCode::kInvalidArgument, "body: \"reason\" must be a string of at most " +
-                                                 std::to_string(kReasonBytesMax) + " bytes");
-  request.reason = reason.get<std::string>();
+  SB_RETURN_IF_ERROR(TakeText(*document, "reason", request.reason));
+  SB_RETURN_IF_ERROR(TakeText(*document, "actor", request.actor));
+  SB_RETURN_IF_ERROR(TakeFlag(*document, "allow_unverified", request.is_unverified_allowed));
   return request;
 }
 
@@ -145,6 +144,10 @@ HttpResponse HandleFlagPut(const ControlPlaneParts& parts, const std::string& na
                            const std::string& body) {
   auto request = ParseFlagRequest(body);
   if (!request) return ProblemResponse(request.error());
+  if (request->is_unverified_allowed) {
+    auto allowed = parts.migrator.AllowUnverified(request->actor, request->reason);
+    if (!allowed) return ProblemResponse(allowed.error());
+  }
   if (auto refusal = RefuseChange(parts, name, request->change)) return *std::move(refusal);
   if (auto set = SetFlagInFile(parts.identity.flags_path, name, request->change); !set)
     return ProblemResponse(set.error());

@@ -33,6 +33,8 @@ HttpResponse HandleMigrationAction(const ControlPlaneParts& parts, const std::st
                                    const std::string& body);
 // POST /v1/migration/complete {"confirm": true, "actor"?, "reason"?}
 HttpResponse HandleMigrationComplete(const ControlPlaneParts& parts, const std::string& body);
+// GET /v1/migration/invalid?after_collection=&after_key=&limit=: records that broke their rule
+HttpResponse HandleMigrationInvalid(const ControlPlaneParts& parts, const std::string& query);
 // POST /v1/migration/settings {"settings": {}, "actor"?}
 HttpResponse HandleMigrationSettings(const ControlPlaneParts& parts, const std::string& body);
 // POST /v1/drain {"wait_ms_max"?: number}: waits until both stores hold everything, or the server

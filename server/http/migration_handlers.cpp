@@ -1,9 +1,11 @@
 #include <nlohmann/json.hpp>
 
+#include "common/text.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
 #include "server/http/json_text.hpp"
 #include "server/http/problem.hpp"
+#include "server/http/query.hpp"
 #include "server/http/status_json.hpp"
 
 namespace switchback {
@@ -11,34 +13,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kTextBytesMax = 1000;
-
 HttpResponse Answer(const ControlPlaneParts& parts, unsigned status) {
   HttpResponse response;
   response.status = status;
   response.body = JsonText(MigrationJson(parts.migrator.GetStatus()));
   return response;
-}
-
-// Who asks and why: both optional, both bounded.
-Status TakeText(const Json& document, const char* name, std::string& text) {
-  if (!document.contains(name)) return {};
-  const Json& value = document[name];
-  if (!value.is_string() || value.get_ref<const std::string&>().size() > kTextBytesMax)
-    return Fail(ErrorCode::kInvalidArgument, std::string("body: \"") + name +
-                                                 "\" must be a string of at most " +
-                                                 std::to_string(kTextBytesMax) + " bytes");
-  text = value.get<std::string>();
-  return {};
-}
-
-Status TakeFlag(const Json& document, const char* name, bool& flag) {
-  if (!document.contains(name)) return {};
-  if (!document[name].is_boolean())
-    return Fail(ErrorCode::kInvalidArgument,
-                std::string("body: \"") + name + "\" must be true or false");
-  flag = document[name].get<bool>();
-  return {};
 }
 
 Result<MigrationRequest> ParseStart(const std::string& body) {
@@ -114,6 +93,28 @@ HttpResponse HandleMigrationComplete(const ControlPlaneParts& parts, const std::
   if (auto done = parts.migrator.Complete(act.actor, act.reason); !done)
     return ProblemResponse(done.error());
   return Answer(parts, 202);
+}
+
+HttpResponse HandleMigrationInvalid(const ControlPlaneParts& parts, const std::string& query) {
+  const auto page = ParsePage(query);
+  if (!page) return ProblemResponse(page.error());
+  const auto found = parts.migrator.InvalidRecordsAfter(page->after_collection, page->after_key,
+                                                        page->limit);
+  if (!found) return ProblemResponse(found.error());
+  Json document{{"records", Json::array()}, {"next", nullptr}};
+  for (const Finding& finding : *found) {
+    Json record{{"collection", finding.collection}};
+    if (IsUtf8(finding.key)) record["key"] = finding.key;
+    record["key_base64"] = EncodeBase64(finding.key);
+    record.update(Json::parse(finding.detail, nullptr, false));
+    document["records"].push_back(std::move(record));
+  }
+  if (found->size() == page->limit)
+    document["next"] = NextPage("/v1/migration/invalid",
+                                {found->back().collection, found->back().key, page->limit});
+  HttpResponse response;
+  response.body = JsonText(document);
+  return response;
 }
 
 HttpResponse HandleMigrationSettings(const ControlPlaneParts& parts, const std::string& body) {

@@ -1,5 +1,7 @@
 #include "server/http/query.hpp"
 
+#include <charconv>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -65,6 +67,28 @@ std::string PercentEncode(std::string_view bytes) {
     }
   }
   return text;
+}
+
+Result<Page> ParsePage(std::string_view query) {
+  const auto parameters = ParseQuery(query);
+  if (!parameters) return Fail(parameters.error());
+  Page page;
+  for (const auto& [name, value] : *parameters) {
+    if (name == "after_collection") page.after_collection = value;
+    if (name == "after_key") page.after_key = value;
+    if (name != "limit") continue;
+    const auto parsed = std::from_chars(value.data(), value.data() + value.size(), page.limit);
+    if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() || page.limit == 0 ||
+        page.limit > Page::kLimitMax)
+      return Fail(ErrorCode::kInvalidArgument,
+                  "query: \"limit\" must be 1 to " + std::to_string(Page::kLimitMax));
+  }
+  return page;
+}
+
+std::string NextPage(const std::string& path, const Page& page) {
+  return path + "?after_collection=" + PercentEncode(page.after_collection) +
+         "&after_key=" + PercentEncode(page.after_key) + "&limit=" + std::to_string(page.limit);
 }
 
 }  // namespace switchback

@@ -16,4 +16,17 @@ Result<std::map<std::string, std::string>> ParseQuery(std::string_view query);
 // The text as part of a query: everything but letters, digits and "-._~" as %XX.
 std::string PercentEncode(std::string_view bytes);
 
+// A part of a list that is ordered by collection and key.
+struct Page {
+  static constexpr std::size_t kLimitDefault = 100;
+  static constexpr std::size_t kLimitMax = 1000;
+  std::string after_collection;
+  std::string after_key;
+  std::size_t limit = kLimitDefault;
+};
+// Of after_collection, after_key and limit in a query. Error: kInvalidArgument.
+Result<Page> ParsePage(std::string_view query);
+// The path of the page.
+std::string NextPage(const std::string& path, const Page& page);
+
 }  // namespace switchback

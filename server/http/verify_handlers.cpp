@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "common/log.hpp"
@@ -14,9 +12,6 @@ namespace switchback {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kDifferencesDefault = 100;
-constexpr std::size_t kDifferencesMax = 1000;
 
 Error WrongMember(const char* name, const char* what) {
   return {ErrorCode::kInvalidArgument, std::string("body: \"") + name + "\" must be " + what};
@@ -95,20 +90,6 @@ HttpResponse NoVerifier() {
   return ProblemResponse(503, "unavailable", "this server was started without a verifier");
 }
 
-Result<std::size_t> ParseLimit(const std::map<std::string, std::string>& query) {
-  const auto found = query.find("limit");
-  if (found == query.end()) return kDifferencesDefault;
-  const std::string& text = found->second;
-  std::size_t limit = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || limit == 0 ||
-      limit > kDifferencesMax) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "query: \"limit\" must be 1 to " + std::to_string(kDifferencesMax));
-  }
-  return limit;
-}
-
 }  // namespace
 
 HttpResponse HandleVerifyGet(const ControlPlaneParts& parts) {
@@ -146,24 +127,18 @@ HttpResponse HandleVerifyRate(const ControlPlaneParts& parts, const std::string&
 
 HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::string& query) {
   if (parts.verifier == nullptr) return NoVerifier();
-  const auto parameters = ParseQuery(query);
-  if (!parameters) return ProblemResponse(parameters.error());
-  const auto limit = ParseLimit(*parameters);
-  if (!limit) return ProblemResponse(limit.error());
-  const auto value = [&](const char* name) {
-    const auto found = parameters->find(name);
-    return found == parameters->end() ? std::string() : found->second;
-  };
+  const auto page = ParsePage(query);
+  if (!page) return ProblemResponse(page.error());
   const auto differences =
-      parts.verifier->Differences(value("after_collection"), value("after_key"), *limit);
+      parts.verifier->Differences(page->after_collection, page->after_key, page->limit);
   if (!differences) return ProblemResponse(differences.error());
   Json document{{"differences", Json::array()}, {"next", nullptr}};
   for (const NamedDifference& difference : *differences)
     document["differences"].push_back(DifferenceJson(difference));
-  if (differences->size() == *limit) {
+  if (differences->size() == page->limit) {
     const NamedDifference& last = differences->back();
-    document["next"] = "/v1/verify/differences?after_collection=" + PercentEncode(last.collection) +
-                       "&after_key=" + PercentEncode(last.key) + "&limit=" + std::to_string(*limit);
+    document["next"] =
+        NextPage("/v1/verify/differences", {last.collection, last.key, page->limit});
   }
   HttpResponse response;
   response.body = JsonText(document);

@@ -2,19 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/text.hpp"
+
 namespace switchback {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-bool IsUtf8(const std::string& text) {
-  try {
-    static_cast<void>(Json(text).dump());
-    return true;
-  } catch (const Json::exception&) {
-    return false;
-  }
-}
 
 Json ValueJson(const std::optional<NamedDifference::Value>& value) {
   if (!value) return nullptr;
@@ -22,22 +15,6 @@ Json ValueJson(const std::optional<NamedDifference::Value>& value) {
 }
 
 }  // namespace
-
-std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    unsigned group = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-    for (std::size_t i = 0; i < 4; ++i) {
-      const bool is_padding = at + i > bytes.size();
-      text += is_padding ? '=' : kDigits[group >> (18 - 6 * i) & 63];
-    }
-  }
-  return text;
-}
 
 Json VerifyJson(const VerifyStatus& status) {
   const auto& options = status.options;
@@ -75,7 +52,7 @@ Json VerifyJson(const VerifyStatus& status) {
 Json DifferenceJson(const NamedDifference& difference) {
   Json document{{"collection", difference.collection}};
   if (IsUtf8(difference.key)) document["key"] = difference.key;
-  document["key_base64"] = Base64(difference.key);
+  document["key_base64"] = EncodeBase64(difference.key);
   document["kind"] = difference.kind;
   document["legacy"] = ValueJson(difference.legacy);
   document["unified"] = ValueJson(difference.unified);

@@ -15,7 +15,4 @@ nlohmann::ordered_json VerifyJson(const VerifyStatus& status);
 // "key" only when it is UTF-8, "key_base64" always.
 nlohmann::ordered_json DifferenceJson(const NamedDifference& difference);
 
-// RFC 4648, with padding.
-std::string Base64(std::string_view bytes);
-
 }  // namespace switchback
