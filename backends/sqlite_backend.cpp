@@ -103,6 +103,7 @@ Status SqliteBackend::OpenWriter() {
   data_version_last_ = *version;
   writer_ = std::make_unique<SqliteEffectWriter>(db_.get(), database_->tables);
   is_broken_ = false;
+  are_triggers_off_ = false;
   checkpoint_at_pages_ = database_->options.checkpoint_pages;
   wal_pages_ = 0;
   moved_pages_ = 0;
@@ -262,12 +263,18 @@ Status SqliteBackend::Commit(const StoreState& state) {
   return {};
 }
 
-Status SqliteBackend::Apply(std::span<const Effect> effects, const StoreState& state) {
-  SB_RETURN_IF_ERROR(CheckOpen());
-  if (is_foreign_) return CheckDataVersion();
+Status SqliteBackend::WriteTransaction(std::span<const Effect> effects, const StoreState& state) {
   auto written = BeginWrite();
   if (written) written = writer_->WriteAll(effects);
   if (written) written = WriteState(state);
+  return written;
+}
+
+Status SqliteBackend::Apply(std::span<const Effect> effects, const StoreState& state) {
+  SB_RETURN_IF_ERROR(CheckOpen());
+  if (is_foreign_) return CheckDataVersion();
+  auto written = WriteTransaction(effects, state);
+  if (!written && SwitchTriggersOff()) written = WriteTransaction(effects, state);
   if (!written) {
     Rollback();
     return written;
@@ -387,9 +394,10 @@ Status SqliteBackend::Reset() {
     return Fail(keeps_schema.error());
   if (keeps_schema && *keeps_schema) return {};
   if (!keeps_schema)
-    LogError("SQLite: the database is damaged and made anew; what migrations of the schema made is "
-             "gone, and they have to be applied again: {}",
-             keeps_schema.error().message);
+    LogError(
+        "SQLite: the database is damaged and made anew; what migrations of the schema made is "
+        "gone, and they have to be applied again: {}",
+        keeps_schema.error().message);
   std::vector<UnservableCollection> foreign = unservable();
   if (auto found = db_ ? SqliteTables::FindForeign(db_.get()) : foreign; found) foreign = *found;
   if (!foreign.empty()) {

@@ -42,7 +42,9 @@ class SqliteBackend final : public Backend, private SqlStore {
 
   [[nodiscard]] std::string_view engine() const override { return "sqlite"; }
   // Runs a checkpoint after the commit when the WAL has grown to SqliteOptions::checkpoint_pages.
-  // kBusy moreover when another process holds the write lock.
+  // kBusy moreover when another process holds the write lock. When a trigger that a migration made
+  // fails for a record, triggers are switched off until the store is opened again or its schema
+  // changes: a record must never be refused.
   Status Apply(std::span<const Effect> effects, const StoreState& state) override;
   // Syncs the WAL: with synchronous=NORMAL a commit is in the WAL but not forced to the disk, and
   // whatever has left the WAL was synced by the checkpoint that moved it. This is what
@@ -85,6 +87,9 @@ class SqliteBackend final : public Backend, private SqlStore {
   Status CheckDataVersion();
   void MarkForeign();
   Status BeginWrite();
+  Status WriteTransaction(std::span<const Effect> effects, const StoreState& state);
+  bool SwitchTriggersOff();
+  void SwitchTriggersOn();
   Status WriteState(const StoreState& state);
   Status Commit(const StoreState& state);
   void Rollback();
@@ -108,6 +113,7 @@ class SqliteBackend final : public Backend, private SqlStore {
   bool is_detached_ = false;
   bool is_wal_suspect_ = false;  // a sync failed: what it covered must be written again
   bool has_applied_since_check_ = false;
+  bool are_triggers_off_ = false;
   std::uint32_t wal_pages_ = 0;    // in the WAL after the newest commit
   std::uint32_t moved_pages_ = 0;  // of these, moved to the database already
   std::uint32_t checkpoint_at_pages_ = 0;

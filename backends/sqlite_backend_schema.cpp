@@ -23,6 +23,7 @@ Result<std::vector<SchemaVersion>> SqliteBackend::SchemaVersions() {
 Status SqliteBackend::ChangeSchema(const SchemaChange& change, const SqlBudget& budget) {
   SB_RETURN_IF_ERROR(CheckOpen());
   if (is_foreign_) return CheckDataVersion();
+  SwitchTriggersOn();
   SB_RETURN_IF_ERROR(BeginWrite());
   auto state = ReadSqliteState(db_.get());
   Status changed;
@@ -40,7 +41,11 @@ Status SqliteBackend::ChangeSchema(const SchemaChange& change, const SqlBudget& 
 
 Result<StoreReport> SqliteBackend::Validate(const SqlBudget& budget) {
   SB_RETURN_IF_ERROR(CheckOpen());
-  return ValidateSqlite(db_.get(), database_->tables.ExistingNames(), budget);
+  auto report = ValidateSqlite(db_.get(), database_->tables.ExistingNames(), budget);
+  if (report && are_triggers_off_)
+    report->checks.push_back(
+        {"triggers", false, "one failed for a record, and all are off: see the server's log"});
+  return report;
 }
 
 Status SqliteBackend::CopyTo(const std::string& path, const SqlBudget& budget) {
@@ -55,6 +60,32 @@ Status SqliteBackend::PutBack(const std::string& path) {
   auto put_back = PutSqliteCopyBack(db_.get(), path);
   SB_RETURN_IF_ERROR(Reopen());
   return put_back;
+}
+
+// True when the newest failure may be a trigger's and a second try without triggers is worth it.
+// The migration was tried with values of every kind, but no trial covers them all.
+bool SqliteBackend::SwitchTriggersOff() {
+  const int error = sqlite3_errcode(db_.get()) & 0xff;
+  if (are_triggers_off_ || (error != SQLITE_CONSTRAINT && error != SQLITE_ERROR)) return false;
+  const std::string message = sqlite3_errmsg(db_.get());
+  auto triggers =
+      QuerySqliteText(db_.get(), "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'");
+  if (!triggers || *triggers == "0") return false;
+  Rollback();
+  if (is_broken_) return false;
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  are_triggers_off_ = true;
+  LogError(
+      "SQLite: a trigger failed for a record ({}): triggers are off until the store is opened "
+      "again or its schema changes, and what they keep is not complete",
+      message);
+  return true;
+}
+
+void SqliteBackend::SwitchTriggersOn() {
+  if (!are_triggers_off_) return;
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, nullptr);
+  are_triggers_off_ = false;
 }
 
 Result<bool> SqliteBackend::HasSchemaToKeep() {

@@ -56,25 +56,7 @@ Status SetConfig(sqlite3* db, int option, int wanted) {
   return {};
 }
 
-// Whether this SQLite takes its own JSON functions for unsafe in a schema, as 3.38 to 3.40 do: with
-// trusted_schema=OFF a generated column that uses one makes the whole database unreadable
-// ("malformed database schema"). Found out by trying.
-bool IsJsonDistrusted() {
-  static const bool is_distrusted = [] {
-    sqlite3* opened = nullptr;
-    const int error = sqlite3_open(":memory:", &opened);
-    const SqliteHandle db(opened);
-    if (error != SQLITE_OK) return true;
-    sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    return sqlite3_exec(db.get(), "CREATE TABLE t(a, b AS (json_valid(a)))", nullptr, nullptr,
-                        nullptr) != SQLITE_OK;
-  }();
-  return is_distrusted;
-}
-
-// A database file is input that others may have written. Where the schema has to be trusted for
-// JSON's sake, little is lost: these connections have no functions and no extensions but SQLite's
-// own.
+// A database file is input that others may have written.
 Status ConfigureConnection(sqlite3* db, const SqliteOptions& options, std::uint32_t cache_kib) {
   SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_DEFENSIVE, 1));
   SB_RETURN_IF_ERROR(SetConfig(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, IsJsonDistrusted() ? 1 : 0));
@@ -199,6 +181,19 @@ Result<SqliteHandle> OpenSqliteDurable(const std::string& path) {
   SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA synchronous=FULL"));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA cell_size_check=ON"));
   return db;
+}
+
+bool IsJsonDistrusted() {
+  static const bool is_distrusted = [] {
+    sqlite3* opened = nullptr;
+    const int error = sqlite3_open(":memory:", &opened);
+    const SqliteHandle db(opened);
+    if (error != SQLITE_OK) return true;
+    sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    return sqlite3_exec(db.get(), "CREATE TABLE t(a, b AS (json_valid(a)))", nullptr, nullptr,
+                        nullptr) != SQLITE_OK;
+  }();
+  return is_distrusted;
 }
 
 bool IsSingleWriterRuleNeeded(int sqlite_version_number) {

@@ -84,6 +84,12 @@ Result<SqliteHandle> OpenSqliteReader(const SqliteOptions& options);
 // journal and synchronous=FULL. Makes the file when there is none. One connection at a time.
 Result<SqliteHandle> OpenSqliteDurable(const std::string& path);
 
+// Whether this SQLite takes its own JSON functions for unsafe in a schema, as 3.38 to 3.40 do: with
+// trusted_schema=OFF a generated column that uses one makes the whole database unreadable
+// ("malformed database schema"). Found out by trying. The connections to a store then trust its
+// schema, and lose little: they have no functions and no extensions but SQLite's own.
+bool IsJsonDistrusted();
+
 // Whether this version of SQLite can corrupt a database when a checkpoint of one connection
 // overlaps a writer on another (the WAL-reset bug; fixed in 3.44.6, 3.50.7 and 3.51.3). We keep to
 // one connection for both in any case.

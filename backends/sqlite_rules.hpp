@@ -5,6 +5,7 @@
 //
 // (1) A collection's table keeps its two columns and its place. What is added are generated columns
 //     that may be NULL. (2) No CHECK, no foreign key from it or to it, no unique index but the key.
+//     In columns and indexes no function that fails for some values.
 // (3) No trigger may RAISE or touch records or tables of ours. (4) Values of every kind can be put,
 //     overwritten, read back and deleted.
 #pragma once

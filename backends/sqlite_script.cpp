@@ -47,6 +47,25 @@ std::size_t LineOf(std::string_view sql, std::size_t offset) {
   return 1 + static_cast<std::size_t>(std::count(sql.begin(), end, '\n'));
 }
 
+// The end of the next `word` of the language at or after `at`; npos when there is none.
+std::size_t FindWord(std::string_view sql, std::size_t at, std::string_view word) {
+  while (at < sql.size()) {
+    std::size_t next = SkipComment(sql, at);
+    if (next == at) next = SkipQuoted(sql, at);
+    if (next == at && !IsWordByte(sql[at])) next = at + 1;
+    if (next != at) {
+      at = next;
+      continue;
+    }
+    while (next < sql.size() && IsWordByte(sql[next])) ++next;
+    if (next - at == word.size() &&
+        sqlite3_strnicmp(sql.data() + at, word.data(), static_cast<int>(word.size())) == 0)
+      return next;
+    at = next;
+  }
+  return std::string_view::npos;
+}
+
 // The statement's beginning, on one line.
 std::string Shown(std::string_view statement) {
   std::string text(statement.substr(0, kShownBytesMax));
@@ -104,19 +123,14 @@ std::size_t SkipSqlBlanks(std::string_view sql, std::size_t from) {
 }
 
 bool HasSqlWord(std::string_view sql, std::string_view word) {
-  for (std::size_t at = 0; at < sql.size();) {
-    std::size_t next = SkipComment(sql, at);
-    if (next == at) next = SkipQuoted(sql, at);
-    if (next == at && !IsWordByte(sql[at])) next = at + 1;
-    if (next != at) {
-      at = next;
-      continue;
-    }
-    while (next < sql.size() && IsWordByte(sql[next])) ++next;
-    if (next - at == word.size() &&
-        sqlite3_strnicmp(sql.data() + at, word.data(), static_cast<int>(word.size())) == 0)
-      return true;
-    at = next;
+  return FindWord(sql, 0, word) != std::string_view::npos;
+}
+
+bool HasSqlCall(std::string_view sql, std::string_view name) {
+  std::size_t end = FindWord(sql, 0, name);
+  for (; end != std::string_view::npos; end = FindWord(sql, end, name)) {
+    const std::size_t next = SkipSqlBlanks(sql, end);
+    if (next < sql.size() && sql[next] == '(') return true;
   }
   return false;
 }

@@ -48,5 +48,7 @@ std::size_t SkipSqlBlanks(std::string_view sql, std::size_t from);
 // Whether `word` stands in `sql` as a word of the language: not in a string, comment or quoted
 // name.
 bool HasSqlWord(std::string_view sql, std::string_view word);
+// The same where '(' follows it: a call of a function of this name.
+bool HasSqlCall(std::string_view sql, std::string_view name);
 
 }  // namespace switchback

@@ -18,7 +18,9 @@ tl::unexpected<Error> Wrong(const std::string& what) {
 }
 
 Result<SqlValue> ParseBlob(const Json& value) {
-  const auto& [kind, content] = *value.items().begin();
+  const auto first = value.begin();
+  const std::string& kind = first.key();
+  const Json& content = first.value();
   if (value.size() == 1 && content.is_string()) {
     const auto& text = content.get_ref<const std::string&>();
     if (kind == "blob") return SqlValue(SqlBlob{text});

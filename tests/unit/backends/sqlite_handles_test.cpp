@@ -67,10 +67,17 @@ TEST_F(SqliteHandles, WriterCommitsToTheWalWithoutWaitingForTheDisk) {
 TEST_F(SqliteHandles, ConnectionsDistrustTheFile) {
   for (const SqliteHandle* db : {&writer_, &reader_}) {
     EXPECT_EQ(Config(*db, SQLITE_DBCONFIG_DEFENSIVE), 1);
-    EXPECT_EQ(Config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA), 0);
+    EXPECT_EQ(Config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA), IsJsonDistrusted() ? 1 : 0);
     EXPECT_EQ(Config(*db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION), 0);
   }
   EXPECT_EQ(Pragma(writer_, "cell_size_check"), "1");
+}
+
+TEST_F(SqliteHandles, AGeneratedColumnMayUseJson) {
+  ASSERT_TRUE(ExecuteSqlite(writer_.get(), "CREATE TABLE j(a, b AS (json_valid(a)))").has_value());
+
+  for (const SqliteHandle* db : {&writer_, &reader_})
+    EXPECT_TRUE(QuerySqliteText(db->get(), "SELECT count(b) FROM j").has_value());
 }
 
 TEST_F(SqliteHandles, EmptyBytesAreNotNull) {

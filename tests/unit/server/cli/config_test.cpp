@@ -21,7 +21,8 @@ TEST(Config, EveryKeyIsRead) {
     "log_file_bytes": 4000000, "log_bytes_max": 50000000, "flags": "/f", "bind": "::1",
     "port": 1, "http_port": 2, "threads": 3, "clients_max": 4, "output_bytes_max": 100000,
     "password_file": "/p", "token_file": "/t", "allowed_hosts": ["a", "b"],
-    "collections": {"0": "zero", "20": "twenty"}, "drain_ms_max": 5, "log_level": "debug"})",
+    "collections": {"0": "zero", "20": "twenty"}, "drain_ms_max": 5, "log_level": "debug",
+    "schema_dir": "/s", "schema_copies_max": 2, "schema_ms_max": 1000})",
                                          config);
 
   ASSERT_TRUE(applied.has_value()) << applied.error().message;
@@ -48,6 +49,9 @@ TEST(Config, EveryKeyIsRead) {
             (std::map<unsigned, std::string>{{0, "zero"}, {20, "twenty"}}));
   EXPECT_EQ(config.drain_max, std::chrono::milliseconds(5));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
+  EXPECT_EQ(config.SchemaDirectory(), "/s");
+  EXPECT_EQ(config.schema_copies_max, 2u);
+  EXPECT_EQ(config.schema_time_max, std::chrono::milliseconds(1000));
 }
 
 TEST(Config, DashesInKeysAreUnderscores) {
