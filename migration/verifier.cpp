@@ -16,6 +16,11 @@ std::string NamesOf(const std::vector<std::string>& collections) {
   return names;
 }
 
+std::string Describe(const FollowerStatus& store) {
+  return std::string(FollowerStateName(store.state)) +
+         (store.reason.empty() ? "" : ": " + store.reason);
+}
+
 }  // namespace
 
 Verifier::Verifier(DbService& service, Journal& journal, const Clock& clock,
@@ -72,17 +77,21 @@ Status Verifier::CheckFit(const VerifyOptions& options) const {
     const FollowerStatus& store = status.followers[Index(role)];
     if (store.state != FollowerState::kDetached && store.state != FollowerState::kBackfilling)
       continue;
-    return Fail(ErrorCode::kRefused, std::string(RoleName(role)) + " is " +
-                                         FollowerStateName(store.state) +
-                                         (store.reason.empty() ? "" : ": " + store.reason) +
+    return Fail(ErrorCode::kRefused, std::string(RoleName(role)) + " is " + Describe(store) +
                                          "; it can be compared once it is filled");
   }
   if (!options.repair_from) return {};
-  const FollowerStatus& from = status.followers[Index(*options.repair_from)];
-  if (from.state == FollowerState::kInSync) return {};
-  return Fail(ErrorCode::kRefused,
-              std::string("cannot repair from ") + RoleName(*options.repair_from) + ": it is " +
-                  FollowerStateName(from.state) + (from.reason.empty() ? "" : ": " + from.reason));
+  const Role from = *options.repair_from;
+  const FollowerStatus& source = status.followers[Index(from)];
+  const FollowerStatus& target = status.followers[Index(Other(from))];
+  if (source.state != FollowerState::kInSync) {
+    return Fail(ErrorCode::kRefused, std::string("cannot repair from ") + RoleName(from) +
+                                         ": it is " + Describe(source));
+  }
+  // A repair goes through the log, which such a store does not follow.
+  if (target.state != FollowerState::kFailed) return {};
+  return Fail(ErrorCode::kRefused, std::string(RoleName(Other(from))) +
+                                       " would not get the repair: it is " + Describe(target));
 }
 
 Status Verifier::CheckCollections(const std::vector<std::string>& wanted) {

@@ -139,6 +139,7 @@ Status Verifier::RepairPage(std::span<const RecordName> records) {
   SB_CHECK(stands == standing->end(), "what was read again is some of what was repaired");
   SB_RETURN_IF_ERROR(findings_.Remove(equal));
   record_.repaired += equal.size();
+  record_.sequence = std::max(record_.sequence, repaired->sequence);
   SB_RETURN_IF_ERROR(StoreRecord());
   Publish();
   return {};

@@ -305,6 +305,20 @@ TEST_F(VerifierTest, RepairMakesTheStoresEqualFromTheRoleAskedFor) {
   }
 }
 
+TEST_F(VerifierTest, RepairOfAStoreThatDoesNotFollowTheLogIsRefused) {
+  FillBoth(1);
+  world.unified->store()->CommitForeign("a", "foreign", "v");
+  world.clock.Advance(std::chrono::seconds(10));
+  ASSERT_TRUE(world.Becomes(Role::kUnified, FollowerState::kFailed));
+
+  EXPECT_TRUE(
+      FailsWith(verifier->Start({.repair_from = Role::kLegacy}, "test"), ErrorCode::kRefused));
+  EXPECT_TRUE(
+      FailsWith(verifier->Start({.repair_from = Role::kUnified}, "test"), ErrorCode::kRefused));
+
+  EXPECT_EQ(Verify().extra, 1u) << "but it can be compared";
+}
+
 TEST_F(VerifierTest, RepairThatTheServiceRefusesIsSaid) {
   verifier.reset();
   Must(world.Close());
