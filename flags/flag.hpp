@@ -15,6 +15,8 @@ namespace switchback {
 
 // The flag that decides which store answers: off is legacy, on is unified.
 inline constexpr std::string_view kUnifiedFlagName = "USE_UNIFIED_DB_SERVICE";
+// The share of reads that is repeated on the other store and compared.
+inline constexpr std::string_view kShadowFlagName = "SHADOW_READ_PERCENTAGE";
 
 // What a file can say about a flag.
 struct FlagSettings {

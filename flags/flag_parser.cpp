@@ -70,6 +70,12 @@ Status ReadMember(const std::string& name, const Json& value, FlagSettings& sett
 Result<FlagRule> ReadFlag(const std::string& name, const Json& value) {
   FlagSettings settings;
   settings.salt = name;
+  if (name == kShadowFlagName && !value.is_object()) {
+    if (!value.is_number()) return Invalid("must be a number from 0 to 100, or an object");
+    settings.enabled = true;
+    SB_RETURN_IF_ERROR(ReadPercentage(value, settings));
+    return FlagRule(std::move(settings));
+  }
   if (value.is_boolean()) {
     settings.enabled = value.get<bool>();
     settings.is_boolean_form = true;
@@ -85,7 +91,8 @@ Result<FlagRule> ReadFlag(const std::string& name, const Json& value) {
 
 bool IsFlag(const std::string& name, const Json& value) {
   if (name.starts_with('$')) return false;
-  return name == kUnifiedFlagName || value.is_boolean() || value.is_object();
+  return name == kUnifiedFlagName || name == kShadowFlagName || value.is_boolean() ||
+         value.is_object();
 }
 
 // The simple document: each member is a flag. The flagd document becomes a second function of this

@@ -5,6 +5,8 @@
 //                               "allow": ["tenant-a", "test-*"], "deny": [], "bucketing":
 //                               "flagd-v2"}}
 //
+//   {"SHADOW_READ_PERCENTAGE": 5}, or an object as above: no boolean, since it asks how much
+//
 // Only `enabled` must be there. Without `percentage` an enabled flag is on for everybody.
 #pragma once
 
@@ -20,11 +22,10 @@ inline constexpr std::size_t kFlagFileBytesMax = 1u << 20;
 
 // The flags of `json`, or the reason why none of it counts: one doubtful member rejects the whole
 // text, because half a file is nobody's intention. Names that start with '$' are skipped. A member
-// under another name than kUnifiedFlagName that is neither a boolean nor an object is not a flag of
-// ours and is skipped too; an object is always taken for a flag and must be one. Pure; throws
-// nothing.
-// Errors: kTooLarge (more than kFlagFileBytesMax bytes), kUnsupported (a flagd document: a
-// top-level object `flags`), kInvalidArgument (all else, with the flag's name).
+// under another name than kUnifiedFlagName and kShadowFlagName that is neither a boolean nor an
+// object is not a flag of ours and is skipped too; an object is always taken for a flag and must be
+// one. Pure; throws nothing. Errors: kTooLarge (more than kFlagFileBytesMax bytes), kUnsupported (a
+// flagd document: a top-level object `flags`), kInvalidArgument (all else, with the flag's name).
 Result<FlagMap> ParseFlags(std::string_view json);
 
 }  // namespace switchback

@@ -8,4 +8,9 @@ const FlagRule& FlagSnapshot::unified() const {
   return found == flags.end() ? off : found->second;
 }
 
+std::uint32_t FlagSnapshot::shadow_share() const {
+  const auto found = flags.find(kShadowFlagName);
+  return found == flags.end() ? 0 : found->second.share();
+}
+
 }  // namespace switchback

@@ -25,6 +25,8 @@ struct FlagSnapshot {
   // The rule of kUnifiedFlagName; off for every key when there is none. A search by name: take it
   // once per snapshot, not once per request. Valid as long as the snapshot.
   [[nodiscard]] const FlagRule& unified() const;
+  // The share of kShadowFlagName in thousandths of a percent; 0 when there is none.
+  [[nodiscard]] std::uint32_t shadow_share() const;
 };
 
 }  // namespace switchback

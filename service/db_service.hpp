@@ -28,6 +28,7 @@
 #include "service/fill.hpp"
 #include "service/metrics.hpp"
 #include "service/role.hpp"
+#include "service/shadow_status.hpp"
 #include "service/transaction.hpp"
 
 namespace switchback {
@@ -101,6 +102,7 @@ struct ServiceStatus {
   std::uint64_t backpressure_waits = 0, backpressure_refusals = 0;
   HistogramSnapshot write_latency;  // Submit to Done
   HistogramSnapshot log_sync;       // one append and fdatasync
+  ShadowStatus shadow_reads;
 };
 
 // Reads of one thread. Snapshots are held from the first read of a turn until EndTurn: call EndTurn

@@ -7,6 +7,7 @@
 #include "common/log.hpp"
 #include "service/follower_state.hpp"
 #include "service/recovery.hpp"
+#include "service/stage.hpp"
 
 namespace switchback {
 namespace {
@@ -241,12 +242,10 @@ Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores)
   return {};
 }
 
-ReadContext DbServiceImpl::MakeReadContext() {
-  return {*memtable_,
-          flags_,
-          refused_load_,
-          {&follower(Role::kLegacy).backend(), &follower(Role::kUnified).backend()},
-          metrics_};
+ReadContext DbServiceImpl::MakeReadContext(ShadowReader* shadow) {
+  return {*memtable_,    flags_,
+          refused_load_, {&follower(Role::kLegacy).backend(), &follower(Role::kUnified).backend()},
+          metrics_,      shadow};
 }
 
 void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
@@ -271,7 +270,7 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
   options.value_bytes_max = options_.value_bytes_max;
   options.clock = options_.clock;
   pipeline_ = std::make_unique<WritePipeline>(
-      options, *log_, *memtable_, MakeReadContext(), catalog_, watches_,
+      options, *log_, *memtable_, MakeReadContext(nullptr), catalog_, watches_,
       WritePipeline::Hooks{[this] { Relieve(); }, [this] { return StoresDurableSequence(); }});
   for (const Role role : kRoles) {
     const StoreState& committed = stores[Index(role)].committed;
@@ -281,6 +280,9 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
     }
     follower(role).Place(begin.state, committed, std::move(begin.reason));
   }
+  shadow_ = std::make_unique<ShadowReader>(fill_access(), [this] {
+    return follower(Role::kLegacy).is_in_sync() && follower(Role::kUnified).is_in_sync();
+  });
   for (const Role role : kRoles) follower(role).Start();
   pipeline_->Start();
   UpdateRouting();
@@ -301,6 +303,7 @@ StorePaths DbServiceImpl::paths() const {
 Status DbServiceImpl::Close() {
   if (!pipeline_ || is_closed_.exchange(true)) return {};
   Status drained;
+  shadow_->Stop();
   pipeline_->Stop();
   drained = Drain(kCloseDrainMax);
   if (!drained)
@@ -463,6 +466,7 @@ Status DbServiceImpl::MayApply(const FlagRule& rule, FollowerState state) {
 
 Status DbServiceImpl::JudgeFlags() {
   const auto snapshot = flags_.Current();
+  shadow_->SetShare(snapshot->shadow_share());
   const FollowerState state = follower(Role::kUnified).state();
   // A store that was filled and failed for a while is not a refusal: routing comes back with it.
   Status may_apply =
@@ -495,7 +499,7 @@ void DbServiceImpl::UpdateRouting() {
 // --- The rest ---
 
 std::unique_ptr<Session> DbServiceImpl::NewSession() {
-  return std::make_unique<SessionImpl>(MakeReadContext());
+  return std::make_unique<SessionImpl>(MakeReadContext(shadow_.get()));
 }
 
 std::unique_ptr<WatchSet> DbServiceImpl::NewWatchSet() {
@@ -503,7 +507,7 @@ std::unique_ptr<WatchSet> DbServiceImpl::NewWatchSet() {
 }
 
 Result<std::vector<std::string>> DbServiceImpl::CollectionNames() {
-  ReadPath reads(MakeReadContext());
+  ReadPath reads(MakeReadContext(nullptr));
   auto names = reads.CollectionNames();
   reads.EndTurn();
   return names;
@@ -635,13 +639,12 @@ ServiceStatus DbServiceImpl::GetStatus() {
                             FollowerStateName(store.state) +
                             (store.reason.empty() ? "" : ": " + store.reason);
   }
-  const bool has_no_legacy = status.is_legacy_retired && status.followers[Index(Role::kLegacy)].state ==
-                                                             FollowerState::kDetached;
-  status.stage = has_no_legacy                               ? "complete"
-                 : unified.state == FollowerState::kDetached ? "off"
-                 : status.routing.effective_percentage == 0  ? "dualwrite"
-                 : status.routing.effective_percentage < 100 ? "live"
-                                                             : "rampdown";
+  const bool is_legacy_gone =
+      status.is_legacy_retired &&
+      status.followers[Index(Role::kLegacy)].state == FollowerState::kDetached;
+  status.stage = StageOf({is_legacy_gone, unified.state, status.routing.effective_percentage,
+                          shadow_->share() > 0});
+  status.shadow_reads = shadow_->GetStatus();
   const Memtable::Size memtable = memtable_->GetSize();
   status.memtable_bytes = memtable.bytes;
   status.memtable_records = memtable.records;

@@ -15,6 +15,7 @@
 #include "service/follower.hpp"
 #include "service/memtable.hpp"
 #include "service/read_path.hpp"
+#include "service/shadow_reader.hpp"
 #include "service/watch_registry.hpp"
 #include "service/write_pipeline.hpp"
 
@@ -87,7 +88,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   [[nodiscard]] Begin WhereToBegin(Role role, const StoreState& committed) const;
   Status FillMemtable(const std::array<Opened, kRoleCount>& stores);
   void StartThreads(std::array<Opened, kRoleCount> stores);
-  [[nodiscard]] ReadContext MakeReadContext();
+  // `shadow`: nullptr for reads that are not a client's own.
+  [[nodiscard]] ReadContext MakeReadContext(ShadowReader* shadow);
 
   Status MayApply(const FlagRule& rule, FollowerState unified);
   [[nodiscard]] Status MayFill(Role target) const;
@@ -115,6 +117,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   std::unique_ptr<Memtable> memtable_;
   std::array<std::unique_ptr<Follower>, kRoleCount> followers_;
   std::unique_ptr<WritePipeline> pipeline_;
+  std::unique_ptr<ShadowReader> shadow_;
 
   std::function<Status()> flip_gate_;  // set before the first flag; empty = open
 

@@ -116,6 +116,7 @@ Result<std::optional<std::string_view>> ReadPath::Get(const Collection& collecti
                                                       std::string_view key) {
   const auto start = SteadyClock::now();
   const Role role = router_.Route(key);
+  if (context_.shadow != nullptr) context_.shadow->Offer(collection, key);
   const std::uint64_t version = context_.memtable.version();
   if (Memtable::IsEmpty(version) && tags_[Index(role)] == Memtable::SnapshotTag(version))
       [[likely]] {
@@ -210,6 +211,9 @@ Result<std::vector<std::optional<std::string>>> ReadPath::MultiGet(
     const Collection& collection, std::span<const std::string_view> keys) {
   const auto start = SteadyClock::now();
   const Role counted = keys.empty() ? Role::kLegacy : router_.Route(keys.front());
+  if (context_.shadow != nullptr) {
+    for (const std::string_view key : keys) context_.shadow->Offer(collection, key);
+  }
   std::optional<Role> failed;
   auto values = TryMultiGet(collection, keys, std::nullopt, failed);
   if (!values && failed) {  // I6: the other one answers for all keys

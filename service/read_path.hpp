@@ -21,6 +21,7 @@
 #include "service/metrics.hpp"
 #include "service/record_reader.hpp"
 #include "service/router.hpp"
+#include "service/shadow_reader.hpp"
 #include "service/transaction.hpp"
 
 namespace switchback {
@@ -32,6 +33,7 @@ struct ReadContext {
   const std::atomic<std::uint64_t>& refused_load;
   std::array<Backend*, kRoleCount> backends;
   MetricsRegistry& metrics;
+  ShadowReader* shadow = nullptr;  // none: these reads are not repeated
 };
 
 // One thread at a time. Holds snapshots from the first read until EndTurn.

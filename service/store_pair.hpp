@@ -29,12 +29,6 @@ struct StorePairOptions {
   std::size_t log_bytes_max = 256u << 20;
 };
 
-// What both stores hold of one key; nullopt where it is absent.
-struct DigestPair {
-  std::optional<ValueDigest> legacy, unified;
-  [[nodiscard]] bool is_equal() const { return legacy == unified; }
-};
-
 // One thread. Holds snapshots between Begin and End: End soon.
 class StorePair {
  public:

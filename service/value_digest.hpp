@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,11 @@ struct ValueDigest {
 };
 
 ValueDigest DigestOf(std::string_view value);
+
+// What both stores hold of one key; nullopt where it is absent.
+struct DigestPair {
+  std::optional<ValueDigest> legacy, unified;
+  [[nodiscard]] bool is_equal() const { return legacy == unified; }
+};
 
 }  // namespace switchback

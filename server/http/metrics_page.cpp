@@ -193,6 +193,20 @@ void AddDoors(PrometheusText& text, const ServerCounters& counters) {
   }
 }
 
+void AddShadowReads(PrometheusText& text, const ShadowStatus& shadow) {
+  text.Begin("switchback_shadow_read_ratio", kGauge,
+             "Share of reads that is repeated on the other store.");
+  text.Sample(shadow.percentage / 100);
+  Value(text, "switchback_shadow_reads_total", kCounter, shadow.checked,
+        "Keys that were compared in both stores after a read.");
+  Value(text, "switchback_shadow_mismatches_total", kCounter, shadow.mismatches,
+        "Of these, keys that the two stores did not hold alike.");
+  Value(text, "switchback_shadow_reads_dropped_total", kCounter, shadow.dropped,
+        "Keys that were not compared because the queue was full or a store not in sync.");
+  Value(text, "switchback_shadow_read_errors_total", kCounter, shadow.errors,
+        "Keys that were not compared because a store could not be read.");
+}
+
 void AddVerify(PrometheusText& text, const VerifyStatus& verify) {
   text.Begin("switchback_verify_state", kGauge, "1 for the state that the newest verify is in.");
   for (const char* state :
@@ -241,6 +255,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddStores(text, input.status);
   AddLogAndMemtable(text, input.status);
   AddDoors(text, input.counters);
+  AddShadowReads(text, input.status.shadow_reads);
   AddVerify(text, input.verify);
   AddProcess(text, input.process);
   return text.Take();

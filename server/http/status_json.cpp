@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/http/verify_json.hpp"
+
 namespace switchback {
 namespace {
 
@@ -36,6 +38,26 @@ Json DoorJson(const DoorCounters& door) {
           {"bytes_out", door.bytes_out},
           {"slow_clients_closed", door.slow_clients_closed},
           {"protocol_errors", door.protocol_errors}};
+}
+
+Json DigestJson(const std::optional<ValueDigest>& value) {
+  if (!value) return nullptr;
+  return {{"bytes", value->bytes}, {"xxh3_128", value->HashHex()}};
+}
+
+Json ShadowJson(const ShadowStatus& shadow) {
+  Json samples = Json::array();
+  for (const ShadowMismatch& mismatch : shadow.samples) {
+    samples.push_back({{"collection", mismatch.collection},
+                       {"key", mismatch.key},
+                       {"key_base64", Base64(mismatch.key)},
+                       {"legacy", DigestJson(mismatch.values.legacy)},
+                       {"unified", DigestJson(mismatch.values.unified)},
+                       {"sequence", mismatch.sequence}});
+  }
+  return {{"percentage", shadow.percentage}, {"checked", shadow.checked},
+          {"mismatches", shadow.mismatches}, {"dropped", shadow.dropped},
+          {"errors", shadow.errors},         {"samples", std::move(samples)}};
 }
 
 double Microseconds(std::uint64_t ns) {
@@ -94,6 +116,7 @@ Json ServiceStatusJson(const ServiceStatus& status) {
                         {"backpressure_waits", status.backpressure_waits},
                         {"backpressure_refusals", status.backpressure_refusals},
                         {"latency", LatencyJson(status.write_latency)}};
+  document["shadow_reads"] = ShadowJson(status.shadow_reads);
   return document;
 }
 

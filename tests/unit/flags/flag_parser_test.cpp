@@ -37,6 +37,22 @@ TEST(ParseFlags, TakesBooleansAndObjectsUnderAnyName) {
   EXPECT_EQ(flags->at("USE_UNIFIED_DB_SERVICE").share(), 25'000u);
 }
 
+TEST(ParseFlags, TheShareOfShadowReadsIsANumberOrAnObject) {
+  EXPECT_EQ(ParseFlags(R"({"SHADOW_READ_PERCENTAGE": 5})")->at("SHADOW_READ_PERCENTAGE").share(),
+            5'000u);
+  EXPECT_EQ(ParseFlags(R"({"SHADOW_READ_PERCENTAGE": 0.25})")->at("SHADOW_READ_PERCENTAGE").share(),
+            250u);
+  EXPECT_EQ(ParseFlags(R"({"SHADOW_READ_PERCENTAGE": 0})")->at("SHADOW_READ_PERCENTAGE").share(),
+            0u);
+  const auto object =
+      ParseFlags(R"({"SHADOW_READ_PERCENTAGE": {"enabled": true, "percentage": 100}})");
+  EXPECT_EQ(object->at("SHADOW_READ_PERCENTAGE").share(), 100'000u);
+  for (const char* wrong : {"true", "\"5\"", "null", "[]", "101", "-1"}) {
+    ExpectInvalid(std::string(R"({"SHADOW_READ_PERCENTAGE": )") + wrong + "}",
+                  "SHADOW_READ_PERCENTAGE");
+  }
+}
+
 TEST(ParseFlags, AnEmptyObjectIsNoFlags) {
   const auto flags = ParseFlags(" {} \n");
 
