@@ -154,6 +154,7 @@ Status Migrator::Start(const MigrationRequest& request) {
   active_seconds_ = 0;
   invalid_.reset();
   SB_RETURN_IF_ERROR(Move(next));
+  Measure(status);  // so that a rate holds from the first step on
   auto begun = BeginFill(*mode);
   if (begun) return {};
   // Nothing has begun: as before.
@@ -241,6 +242,7 @@ Status Migrator::ResumeIfInterrupted() {
   }
   if (record_.phase != kCopying) return {};
   if (!state->is_filling && !state->log_id.empty()) return {};  // filled: it catches up
+  Measure(service_.GetStatus());
   return BeginFill(state->is_filling ? FillMode::kResume : FillMode::kFromScratch);
 }
 
@@ -276,12 +278,11 @@ Status Migrator::Resume(const std::string& actor) {
   return {};
 }
 
-Status Migrator::BeginRollback(const std::string& trigger, const std::string& actor,
-                               const std::string& reason) {
+Status Migrator::BeginRollback(MigrationRecord next, const std::string& trigger,
+                               const std::string& actor, const std::string& reason) {
   SB_RETURN_IF_ERROR(journal_.Audit(actor, "migration.rollback." + trigger, reason));
   const auto operation = journal_.BeginOperation("migration-rollback", actor, reason);
   if (!operation) return Fail(operation.error());
-  MigrationRecord next = record_;
   next.phase = kRollingBack;
   next.rollback_operation = *operation;
   next.rollback_trigger = trigger;
@@ -313,7 +314,7 @@ Status Migrator::Cancel(const std::string& actor, const std::string& reason) {
   }
   if (const std::string why = WhyNotRollBack(service_.GetStatus(), record_); !why.empty())
     return Fail(ErrorCode::kRefused, why);
-  return BeginRollback("cancel", actor, reason.empty() ? "cancelled by an operator" : reason);
+  return BeginRollback(record_, "cancel", actor, reason.empty() ? "cancelled by an operator" : reason);
 }
 
 Status Migrator::Abandon(const std::string& actor, const std::string& reason) {
@@ -321,9 +322,13 @@ Status Migrator::Abandon(const std::string& actor, const std::string& reason) {
   if (record_.phase == kRollingBack) return Fail(ErrorCode::kConflict, Where() + " already");
   if (record_.phase == kLocked)
     return Fail(ErrorCode::kRefused, Where() + ": " + record_.locked_reason);
-  if (const std::string why = WhyNotRollBack(service_.GetStatus(), record_); !why.empty())
+  // After a copy in reverse it is still unified that is abandoned.
+  MigrationRecord asked = record_;
+  if (asked.phase == kReady) asked.target = Role::kUnified;
+  if (const std::string why = WhyNotRollBack(service_.GetStatus(), asked); !why.empty())
     return Fail(ErrorCode::kRefused, why);
-  return BeginRollback("abandon", actor, reason.empty() ? "abandoned by an operator" : reason);
+  return BeginRollback(asked, "abandon", actor,
+                       reason.empty() ? "abandoned by an operator" : reason);
 }
 
 Status Migrator::Complete(const std::string& actor, const std::string& reason) {
@@ -352,7 +357,9 @@ Status Migrator::ChangeSettings(const std::string& json, const std::string& acto
   MigrationRecord next = record_;
   SB_RETURN_IF_ERROR(ChangeMigrationSettings(json, next.settings));
   SB_RETURN_IF_ERROR(journal_.Audit(actor, "migration.settings", json));
-  return Save(std::move(next));
+  SB_RETURN_IF_ERROR(Save(std::move(next)));
+  Measure(service_.GetStatus());
+  return {};
 }
 
 Status Migrator::AllowUnverified(const std::string& actor, const std::string& reason) {

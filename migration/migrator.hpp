@@ -124,7 +124,7 @@ class Migrator {
   Result<StoreState> TargetState() const SB_REQUIRES(mutex_);
   Status BeginFill(FillMode mode) SB_REQUIRES(mutex_);
   [[nodiscard]] std::string Where() const SB_REQUIRES(mutex_);
-  Status BeginRollback(const std::string& trigger, const std::string& actor,
+  Status BeginRollback(MigrationRecord next, const std::string& trigger, const std::string& actor,
                        const std::string& reason) SB_REQUIRES(mutex_);
 
   void Measure(const ServiceStatus& status) SB_REQUIRES(mutex_);

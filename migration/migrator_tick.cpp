@@ -182,7 +182,7 @@ std::optional<Migrator::Trigger> Migrator::PassedLimit(const ServiceStatus& stat
 void Migrator::CheckLimits(const ServiceStatus& status) {
   const auto trigger = PassedLimit(status);
   if (!trigger) return;
-  if (auto begun = BeginRollback(trigger->name, "switchback", trigger->reason); !begun)
+  if (auto begun = BeginRollback(record_, trigger->name, "switchback", trigger->reason); !begun)
     LogError("migration: cannot roll back ({}): {}", trigger->reason, begun.error().message);
 }
 

@@ -369,8 +369,9 @@ Status DbServiceImpl::CatchUp(Role role, std::chrono::milliseconds wait_max) {
 Status DbServiceImpl::Detach(bool force) {
   for (const Role role : kRoles) {
     const FollowerState state = follower(role).state();
+    const bool may_be_empty = role == Role::kUnified || paths().is_legacy_retired;
     const bool is_fine = state == FollowerState::kInSync ||
-                         (role == Role::kUnified && state == FollowerState::kDetached);
+                         (may_be_empty && state == FollowerState::kDetached);
     if (!is_fine && !force) {
       return Fail(ErrorCode::kRefused, std::string(RoleName(role)) + " store is " +
                                            FollowerStateName(state) +

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "server/http/verify_json.hpp"
+#include "common/text.hpp"
 
 namespace switchback {
 namespace {
@@ -50,7 +50,7 @@ Json ShadowJson(const ShadowStatus& shadow) {
   for (const ShadowMismatch& mismatch : shadow.samples) {
     samples.push_back({{"collection", mismatch.collection},
                        {"key", mismatch.key},
-                       {"key_base64", Base64(mismatch.key)},
+                       {"key_base64", EncodeBase64(mismatch.key)},
                        {"legacy", DigestJson(mismatch.values.legacy)},
                        {"unified", DigestJson(mismatch.values.unified)},
                        {"sequence", mismatch.sequence}});
