@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "common/log.hpp"
-#include "migration/migrator.hpp"
 #include "migration/verifier.hpp"
 #include "server/bench/data_directory.hpp"
 #include "server/bench/lmdb_store.hpp"
@@ -65,12 +64,9 @@ class FilledStores {
       Need(source->Load(records, value_bytes));
     }
     host_ = Need(ServiceHost::Reopen({.directory = directory_.path()}));
-    Migrator migrator(host_->service(), SystemClock());
     const auto begun = WaitClock::now();
     const double cpu_begun = CpuSeconds();
-    Need(migrator.Start());
-    while (migrator.GetStatus().state != "complete")
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    Need(host_->FillUnified());
     fill_seconds = std::chrono::duration<double>(WaitClock::now() - begun).count();
     fill_cpu_seconds = CpuSeconds() - cpu_begun;
     journal_ = Need(Journal::Open(directory_.Below("verify-journal.sqlite"), SystemClock()));

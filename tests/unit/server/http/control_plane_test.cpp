@@ -299,7 +299,7 @@ TEST_F(ControlPlaneTest, EveryChangeWantsJson) {
 TEST_F(ControlPlaneTest, WithATokenOnlyHealthAndReadinessAreOpen) {
   const ControlPlane guarded(ControlPlaneParts{service_,
                                                watcher_,
-                                               migrator_,
+                                               *migrator_,
                                                SystemClock(),
                                                [] { return ServerCounters(); },
                                                {folder_.path(), flags_path_, {}}},

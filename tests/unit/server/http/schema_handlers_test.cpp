@@ -15,10 +15,11 @@ class SchemaHandlersTest : public testing::Test {
   HttpResponse Ask(const std::string& method, const std::string& path, const std::string& body) {
     const ControlPlane control_plane(ControlPlaneParts{service_,
                                                        watcher_,
-                                                       migrator_,
+                                                       *migrator_,
                                                        SystemClock(),
                                                        [] { return ServerCounters(); },
                                                        {folder_.path(), "", {}},
+                                                       nullptr,
                                                        has_schema_ ? &schema_ : nullptr,
                                                        has_schema_ ? &queries_ : nullptr},
                                      AccessOptions{});
@@ -35,9 +36,10 @@ class SchemaHandlersTest : public testing::Test {
   StubService service_;
   FlagWatcher watcher_{folder_.path() + "/flags.json", service_.flags(), [](const auto&) {},
                        SystemClock()};
-  Migrator migrator_{service_, SystemClock()};
   std::unique_ptr<Journal> journal_ =
       Journal::Open(folder_.path() + "/control.sqlite", SystemClock()).value();
+  const std::unique_ptr<Migrator> migrator_ =
+      Migrator::Open(service_, *journal_, SystemClock(), {}).value();
   SchemaRunner schema_{
       service_, *journal_, SystemClock(), {folder_.path() + "/schema", folder_.path() + "/copies"}};
   SqlQueries queries_{service_};

@@ -32,14 +32,15 @@ class VerifyHandlersTest : public testing::Test {
   StubService service_;
   FlagWatcher watcher_{folder_.path() + "/flags.json", service_.flags(), [](const auto&) {},
                        SystemClock()};
-  Migrator migrator_{service_, SystemClock()};
   std::unique_ptr<Journal> journal_ =
       Journal::Open(folder_.path() + "/control.sqlite", SystemClock()).value();
+  const std::unique_ptr<Migrator> migrator_ =
+      Migrator::Open(service_, *journal_, SystemClock(), {}).value();
   Verifier verifier_{service_, *journal_, SystemClock()};
   ControlPlane control_plane_{
       ControlPlaneParts{service_,
                         watcher_,
-                        migrator_,
+                        *migrator_,
                         SystemClock(),
                         [] { return ServerCounters(); },
                         {folder_.path(), folder_.path() + "/flags.json", {}},
@@ -96,14 +97,6 @@ TEST_F(VerifyHandlersTest, DifferencesComeInPagesAndKeysOfAnyBytes) {
   EXPECT_EQ(second["differences"][0]["key_base64"], "/wAm");
   EXPECT_EQ(third["differences"].size(), 0u);
   EXPECT_EQ(Ask("GET", "/v1/verify/differences?limit=0").status, 400u);
-}
-
-TEST(Base64, IsThatOfTheStandard) {
-  EXPECT_EQ(Base64(""), "");
-  EXPECT_EQ(Base64("f"), "Zg==");
-  EXPECT_EQ(Base64("fo"), "Zm8=");
-  EXPECT_EQ(Base64("foo"), "Zm9v");
-  EXPECT_EQ(Base64("foob"), "Zm9vYg==");
 }
 
 TEST(Query, HoldsAnyBytes) {
