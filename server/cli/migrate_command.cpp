@@ -67,6 +67,7 @@ void PrintIf(const Json& status, const char* name, const char* label) {
 }
 
 void PrintAnswer(const Json& status, const std::string& name, const char* yes, const char* no) {
+  if (!status.contains(name)) return;  // an older server
   if (status.value(name, false)) {
     std::cout << yes << "\n";
   } else {

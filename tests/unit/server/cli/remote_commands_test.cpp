@@ -6,6 +6,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 
+#include "server/process.hpp"
 #include "server/http/http_server.hpp"
 #include "server/http/problem.hpp"
 #include "tests/unit/server/cli/program.hpp"
@@ -72,8 +73,9 @@ TEST_F(RemoteCommandsTest, ARefusedFlipIsExitCode3WithTheReason) {
   EXPECT_EQ(result.Json()["error"]["code"], "refused");
   EXPECT_THAT(requests_,
               ElementsAre("PUT /v1/flags/USE_UNIFIED_DB_SERVICE "
-                          R"({"enabled":true,"percentage":25.0,"reason":"half past nine"})"
-                          "\n"));
+                          R"({"enabled":true,"percentage":25.0,"reason":"half past nine",)"
+                          R"("actor":")" +
+                          LocalUser() + "\"}\n"));
 }
 
 TEST_F(RemoteCommandsTest, AFlagThatIsNotInEffectSaysWhy) {
@@ -98,11 +100,12 @@ TEST_F(RemoteCommandsTest, MigrateWaitsUntilItIsComplete) {
   const auto result = Run({"migrate", "start", "--wait"});
 
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("10.0 %  10 of 100 records, 0 a second, 9 s left\n"));
+  EXPECT_THAT(result.out, HasSubstr("10.0 %  10 of 100 records, 0 a second, 0 B/s, 9 s left\n"));
   EXPECT_THAT(result.out, HasSubstr("migration: complete, 100 of 100 records"));
   EXPECT_THAT(result.out, HasSubstr("the flag may be switched on"));
-  EXPECT_THAT(requests_, ElementsAre("POST /v1/migration/start {}\n", "GET /v1/migration ",
-                                     "GET /v1/migration "));
+  EXPECT_THAT(requests_, ElementsAre("POST /v1/migration/start {\"actor\":\"" + LocalUser() +
+                                         "\",\"reverse\":false,\"settings\":{}}\n",
+                                     "GET /v1/migration ", "GET /v1/migration "));
 }
 
 TEST_F(RemoteCommandsTest, AFailedMigrationIsExitCode1) {
