@@ -47,13 +47,18 @@ double GroupMemoryShare() {
   return std::max(0.0, used / limit);
 }
 
-std::uint64_t DiskFreeBytes(const std::string& path) {
+void ReadDisk(const std::string& path, MachineReading& reading) {
   struct statvfs info {};
-  for (std::string at = path;; at = ParentDirectory(at)) {
-    if (::statvfs(at.c_str(), &info) == 0)
-      return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
-    if (at == "/" || at == ".") return std::numeric_limits<std::uint64_t>::max();
+  std::string at = path;
+  while (::statvfs(at.c_str(), &info) != 0) {  // what is not there yet will be made in its parent
+    if (at == "/" || at == ".") {
+      reading.disk_free_bytes = std::numeric_limits<std::uint64_t>::max();
+      return;
+    }
+    at = ParentDirectory(at);
   }
+  reading.disk_free_bytes = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+  reading.disk_total_bytes = static_cast<std::uint64_t>(info.f_blocks) * info.f_frsize;
 }
 
 }  // namespace
@@ -63,7 +68,7 @@ MachineReading ReadMachine(const std::string& path) {
   reading.memory_share = std::max(MachineMemoryShare(), GroupMemoryShare());
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   reading.load_per_core = FirstNumber("/proc/loadavg") / cores;
-  reading.disk_free_bytes = DiskFreeBytes(path);
+  ReadDisk(path, reading);
   return reading;
 }
 

@@ -12,6 +12,7 @@ struct MachineReading {
   double memory_share = 0;
   double load_per_core = 0;           // average over one minute
   std::uint64_t disk_free_bytes = 0;  // for unprivileged users, where `path` is
+  std::uint64_t disk_total_bytes = 0;
 };
 
 // Reads /proc, /sys/fs/cgroup and statvfs: some 100 us, no waiting. What cannot be read is 0, and

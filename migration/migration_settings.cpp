@@ -33,7 +33,7 @@ const std::vector<Setting>& Settings() {
        "age of the oldest write that the source has not applied; 0 = not looked at"},
       {"load_max", &S::load_max, 0, 1000, "load average per core; 0 = not looked at"},
       {"disk_free_bytes_min", &S::disk_free_bytes_min, 0, kAny,
-       "the copy stops while the target's disk has less"},
+       "the copy stops while the target's disk has less free, or less than 5 % of its size"},
       {"throttle_memory_share_max", &S::throttle_memory_share_max, 0, 1,
        "the copy stops while more of the memory is in use; 0 = not looked at"},
       {"invalid_share_max", &S::invalid_share_max, 0, 1,

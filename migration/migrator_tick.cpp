@@ -56,7 +56,8 @@ void Migrator::Measure(const ServiceStatus& status) {
                    .lag_ms = static_cast<double>(source_store.lag.count()),
                    .load_per_core = machine_.load_per_core,
                    .memory_share = machine_.memory_share,
-                   .disk_free_bytes = static_cast<double>(machine_.disk_free_bytes)},
+                   .disk_free_bytes = static_cast<double>(machine_.disk_free_bytes),
+                   .disk_total_bytes = static_cast<double>(machine_.disk_total_bytes)},
                   record_.settings);
 }
 

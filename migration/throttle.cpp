@@ -37,7 +37,9 @@ std::vector<ThrottleSignal> SignalsOf(const ThrottleReading& reading,
       CeilingSignal("lag_ms", reading.lag_ms, static_cast<double>(settings.lag_ms_max)),
       CeilingSignal("load_per_core", reading.load_per_core, settings.load_max),
       CeilingSignal("memory_share", reading.memory_share, settings.throttle_memory_share_max)};
-  const auto disk_min = static_cast<double>(settings.disk_free_bytes_min);
+  auto disk_min = static_cast<double>(settings.disk_free_bytes_min);
+  if (reading.disk_total_bytes > 0)
+    disk_min = std::min(disk_min, reading.disk_total_bytes * Throttle::kDiskFreeShareMax);
   signals.push_back({"disk_free_bytes", reading.disk_free_bytes, disk_min,
                      disk_min > 0 && reading.disk_free_bytes < disk_min});
   return signals;

@@ -27,6 +27,7 @@ struct ThrottleReading {
   double load_per_core = 0;
   double memory_share = 0;
   double disk_free_bytes = 0;
+  double disk_total_bytes = 0;  // 0 = unknown
 };
 
 struct ThrottleSignal {
@@ -46,6 +47,8 @@ class Throttle {
   static constexpr double kReadSlackUs = 20;
   static constexpr double kWriteSlackUs = 300;
   static constexpr double kPaceMin = 0.02;
+  // A small disk is not full for having less free than a large one should.
+  static constexpr double kDiskFreeShareMax = 0.05;
   static constexpr std::size_t kChunkBytesMin = 256u << 10;
 
   void Judge(const ThrottleReading& reading, const MigrationSettings& settings)

@@ -100,6 +100,18 @@ TEST(Throttle, StandsStillForMemoryAndDisk) {
   EXPECT_TRUE(throttle.MayGoOn().has_value());
 }
 
+TEST(Throttle, ASmallDiskIsNotFullForBeingSmall) {
+  Throttle throttle;
+  ThrottleReading reading{.disk_free_bytes = 100e6, .disk_total_bytes = 300e6};
+
+  throttle.Judge(reading, {});
+  EXPECT_TRUE(throttle.MayGoOn().has_value());
+
+  reading.disk_free_bytes = 14e6;
+  throttle.Judge(reading, {});
+  EXPECT_FALSE(throttle.MayGoOn().has_value());
+}
+
 TEST(Throttle, KeepsAManualRate) {
   Throttle throttle;
   MigrationSettings settings;
