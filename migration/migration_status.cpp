@@ -73,7 +73,8 @@ void AddFigures(const BackfillFigures& figures, MigrationStatus& status) {
 void AddError(const FollowerStatus& source, const FollowerStatus& target,
               const MigrationRecord& record, MigrationStatus& status) {
   const bool is_sick =
-      target.state == FollowerState::kFailed || target.state == FollowerState::kDetached;
+      target.state == FollowerState::kFailed ||
+      (target.state == FollowerState::kDetached && !target.is_fill_under_way);
   if (record.phase == kLocked) status.error = record.locked_reason;
   if (record.phase == kReady && record.verify.outcome == "differences" && !is_sick) {
     status.error = fmt::format(

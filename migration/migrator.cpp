@@ -413,7 +413,7 @@ MigrationStatus Migrator::GetStatus() {
     status.can_flip = true;
     status.can_flip_reason.clear();
   }
-  if (has_rolled_back_ || record_.phase == kRollingBack) status.rollback = rollback_.GetProgress();
+  if (has_rolled_back_) status.rollback = rollback_.GetProgress();
   return status;
 }
 

@@ -41,7 +41,9 @@ std::string ProgressText(const Json& status) {
     return fmt::format("rolling back: step {} of {}, {}", rollback.value("step_index", 0),
                        rollback.value("step_count", 0), rollback.value("step", ""));
   }
-  if (status.value("phase", "") == "verifying") return "verifying";
+  if (status.value("state", "") == "rolling-back") return "rolling back";
+  if (status.value("phase", "") == "verifying") return "comparing both stores";
+  if (status.value("state", "") == "completing") return "comparing both stores once more";
   std::string text = fmt::format(
       "{} of {} records, {} a second, {}/s", FormatCount(status.value("records_done", 0ull)),
       FormatCount(status.value("records_total", 0ull)),
@@ -102,7 +104,11 @@ void PrintStatus(const Json& status) {
   const std::string state = status.value("state", "");
   std::cout << "migration: " << state;
   if (IsUnderWay(state)) std::cout << ", " << FormatPercent(PercentOf(status)) << " %";
-  if (status.value("records_total", 0ull) > 0) std::cout << ", " << ProgressText(status);
+  if (IsUnderWay(state) && status.value("records_total", 0ull) > 0)
+    std::cout << ", " << ProgressText(status);
+  if (!IsUnderWay(state) && status.value("records_total", 0ull) > 0)
+    std::cout << ", " << FormatCount(status.value("records_done", 0ull)) << " of "
+              << FormatCount(status.value("records_total", 0ull)) << " records";
   std::cout << "\n";
   const std::string actor = status.value("actor", "");
   if (!status.value("started_at", "").empty())

@@ -214,7 +214,7 @@ Json StartBody(const VerifyCommandOptions& options) {
             {"continuous", options.is_continuous},
             {"bytes_per_second", options.bytes_per_second},
             {"fresh", options.is_fresh},
-            {"actor", options.actor.empty() ? "cli" : options.actor}};
+            {"actor", options.actor.empty() ? LocalUser() : options.actor}};
   if (!options.repair.empty()) body["repair"] = options.repair;
   return body;
 }

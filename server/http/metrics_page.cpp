@@ -229,6 +229,27 @@ void AddVerify(PrometheusText& text, const VerifyStatus& verify) {
   text.Sample(verify.percent / 100);
 }
 
+void AddMigration(PrometheusText& text, const MigrationStatus& migration) {
+  text.Begin("switchback_migration_state", kGauge, "1 for the state that the migration is in.");
+  for (const char* state : {"none", "running", "paused", "complete", "failed", "rolling-back",
+                            "rolled-back", "locked", "completing", "completed"})
+    text.Sample(AsFlag(migration.state == state), {{"state", state}});
+  Value(text, "switchback_migration_records", kGauge, migration.records_done,
+        "Records that the newest copy has brought to its target.");
+  Value(text, "switchback_migration_records_of", kGauge, migration.records_total,
+        "Records in its source, as of a moment ago.");
+  Value(text, "switchback_migration_invalid_records", kGauge, migration.invalid_records,
+        "Records of the newest copy that broke their collection's rule.");
+  text.Begin("switchback_migration_pace_ratio", kGauge,
+             "Share of time that the throttle allows the copy.");
+  text.Sample(migration.pace);
+  text.Begin("switchback_migration_progress_ratio", kGauge, "How far it is; 1 when complete.");
+  text.Sample(migration.percent / 100);
+  text.Begin("switchback_migration_rollback_seconds", kGauge,
+             "How long the newest way back of this process has taken; 0 when there was none.");
+  text.Sample(migration.rollback ? migration.rollback->elapsed_seconds : 0.0);
+}
+
 void AddProcess(PrometheusText& text, const ProcessStats& process) {
   text.Begin("switchback_build_info", kGauge, "Always 1; the version is in the label.");
   text.Sample(std::uint64_t{1}, {{"version", kVersion}});
@@ -257,6 +278,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddDoors(text, input.counters);
   AddShadowReads(text, input.status.shadow_reads);
   AddVerify(text, input.verify);
+  AddMigration(text, input.migration);
   AddProcess(text, input.process);
   return text.Take();
 }

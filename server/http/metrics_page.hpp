@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "migration/migration_status.hpp"
 #include "migration/verify_status.hpp"
 #include "server/http/process_stats.hpp"
 #include "server/http/server_counters.hpp"
@@ -17,6 +18,7 @@ struct MetricsInput {
   ServerCounters counters;
   ProcessStats process;
   VerifyStatus verify = {};
+  MigrationStatus migration = {};
 };
 
 inline constexpr char kMetricsContentType[] = "text/plain; version=0.0.4; charset=utf-8";

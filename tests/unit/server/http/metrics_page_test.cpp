@@ -115,5 +115,19 @@ TEST(ProcessStats, SeesThisProcess) {
   EXPECT_GT(stats.start_time_seconds, 1.6e9);
 }
 
+TEST(MetricsPage, SaysHowAMigrationStands) {
+  MetricsInput input = Input();
+  input.migration.state = "running";
+  input.migration.records_done = 5;
+  input.migration.pace = 0.25;
+
+  const std::string page = RenderMetrics(input);
+
+  EXPECT_THAT(page, HasSubstr("switchback_migration_state{state=\"running\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("switchback_migration_state{state=\"locked\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("switchback_migration_records 5\n"));
+  EXPECT_THAT(page, HasSubstr("switchback_migration_pace_ratio 0.25\n"));
+}
+
 }  // namespace
 }  // namespace switchback
