@@ -99,14 +99,15 @@ Status ChangeMigrationSettings(std::string_view json, MigrationSettings& setting
   if (!document.is_object())
     return Fail(ErrorCode::kInvalidArgument, "settings must be a JSON object");
   MigrationSettings changed = settings;
-  for (const auto& [key, value] : document.items()) {
+  for (const auto& member : document.items()) {
+    const std::string& name = member.key();
     const auto& all = Settings();
     const auto setting =
-        std::find_if(all.begin(), all.end(), [&](const Setting& one) { return one.name == key; });
+        std::find_if(all.begin(), all.end(), [&](const Setting& one) { return one.name == name; });
     if (setting == all.end())
-      return Fail(ErrorCode::kInvalidArgument, "there is no setting \"" + key +
+      return Fail(ErrorCode::kInvalidArgument, "there is no setting \"" + name +
                                                    "\": `switchback migrate set --help` lists them");
-    SB_RETURN_IF_ERROR(Set(*setting, value, changed));
+    SB_RETURN_IF_ERROR(Set(*setting, member.value(), changed));
   }
   settings = changed;
   return {};

@@ -250,8 +250,7 @@ Status Follower::RunOnThread(std::function<Status()> task, std::chrono::millisec
   if (pending_task_)
     return Fail(ErrorCode::kConflict, std::string(RoleName(options_.role)) +
                                           " store has another operation under way");
-  pending_task_.emplace();
-  pending_task_->task = std::move(task);
+  pending_task_ = PendingTask{std::move(task), TaskState::kWaiting, {}};
   has_task_.store(true, std::memory_order_release);
   wake_.NotifyAll();
   memtable_.Wake();
