@@ -55,8 +55,7 @@ std::string LmdbEnvironment::path() const {
 
 Status LmdbEnvironment::SetPath(const std::string& path) {
   SB_CHECK(env_ == nullptr, "an environment moves while closed");
-  if (!Claim(path))
-    return Fail(ErrorCode::kConflict, path + " is open in this process already");
+  if (!Claim(path)) return Fail(ErrorCode::kConflict, path + " is open in this process already");
   MutexLock lock(path_mutex_);
   if (is_claimed_) Unclaim(path_);
   is_claimed_ = true;

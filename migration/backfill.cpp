@@ -324,9 +324,8 @@ Result<std::uint64_t> Backfill::CountCovered(const FillCursor& cursor) {
 void Backfill::Committed() {
   const SteadyTime now = std::chrono::steady_clock::now();
   if (options_.throttle != nullptr)
-    not_before_ =
-        now + options_.throttle->PauseAfter(now - pending_.begun_at, pending_.records,
-                                            pending_.bytes);
+    not_before_ = now + options_.throttle->PauseAfter(now - pending_.begun_at, pending_.records,
+                                                      pending_.bytes);
   if (options_.invalid != nullptr) {
     if (auto listed = options_.invalid->Flush(); !listed)
       LogWarning("cannot list invalid records: {}", listed.error().message);

@@ -100,7 +100,7 @@ class Backfill : public FillSource {
   std::unique_ptr<LogBatchReader> log_;
   std::uint64_t log_position_ = 0;
   PendingStep pending_;
-  SteadyTime not_before_;  // of the next step
+  SteadyTime not_before_;            // of the next step
   std::size_t chunk_bytes_max_ = 0;  // of the step at hand
   std::uint64_t step_count_ = 0;
 };

@@ -129,10 +129,10 @@ Result<std::int64_t> Journal::BeginOperation(std::string_view kind, std::string_
                                              std::string_view reason) {
   MutexLock lock(mutex_);
   const std::string now = Now();
-  SB_RETURN_IF_ERROR(Run(
-      "INSERT INTO operations(kind, actor, reason, status, started_at, ended_at, detail)"
-      " VALUES(?1, ?2, ?3, 'running', ?4, '', '{}')",
-      Texts({kind, actor, reason, now})));
+  SB_RETURN_IF_ERROR(
+      Run("INSERT INTO operations(kind, actor, reason, status, started_at, ended_at, detail)"
+          " VALUES(?1, ?2, ?3, 'running', ?4, '', '{}')",
+          Texts({kind, actor, reason, now})));
   return sqlite3_last_insert_rowid(db_.get());
 }
 
@@ -175,7 +175,8 @@ Status Journal::EndOperation(std::int64_t operation, std::string_view status,
              });
 }
 
-Result<std::vector<OperationRecord>> Journal::Operations(std::string_view kind, std::size_t count_max) {
+Result<std::vector<OperationRecord>> Journal::Operations(std::string_view kind,
+                                                         std::size_t count_max) {
   MutexLock lock(mutex_);
   std::vector<OperationRecord> operations;
   const auto texts = Texts({kind});
@@ -242,13 +243,13 @@ Status Journal::AddFindings(std::string_view list, std::span<const Finding> find
   SB_RETURN_IF_ERROR(transaction.Begin());
   for (const Finding& finding : findings) {
     SB_CHECK(!finding.key.empty(), "a finding names a record");
-    SB_RETURN_IF_ERROR(Run(
-        "INSERT INTO findings(list, collection, detail, key) VALUES(?1, ?2, ?3, ?4)"
-        " ON CONFLICT(list, collection, key) DO UPDATE SET detail = excluded.detail",
-        [&](sqlite3_stmt* statement) {
-          Texts({list, finding.collection, finding.detail})(statement);
-          BindSqliteBlob(statement, 4, finding.key);
-        }));
+    SB_RETURN_IF_ERROR(
+        Run("INSERT INTO findings(list, collection, detail, key) VALUES(?1, ?2, ?3, ?4)"
+            " ON CONFLICT(list, collection, key) DO UPDATE SET detail = excluded.detail",
+            [&](sqlite3_stmt* statement) {
+              Texts({list, finding.collection, finding.detail})(statement);
+              BindSqliteBlob(statement, 4, finding.key);
+            }));
   }
   return transaction.Commit();
 }

@@ -42,8 +42,8 @@ double MachineMemoryShare() {
 double GroupMemoryShare() {
   const double limit = FirstNumber("/sys/fs/cgroup/memory.max");
   if (limit <= 0) return 0;
-  const double used = FirstNumber("/sys/fs/cgroup/memory.current") -
-                      NumberOf("/sys/fs/cgroup/memory.stat", "file");
+  const double used =
+      FirstNumber("/sys/fs/cgroup/memory.current") - NumberOf("/sys/fs/cgroup/memory.stat", "file");
   return std::max(0.0, used / limit);
 }
 

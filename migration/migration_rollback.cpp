@@ -113,17 +113,17 @@ Result<std::string> MigrationRollback::VerifySource(const RollbackPlan& plan) {
                 fmt::format("{} is {}{}{}", RoleName(source), FollowerStateName(status.state),
                             status.reason.empty() ? "" : ": ", status.reason));
   }
-  auto checked = CheckStore(service_, source, kStoreWaitMax, stop_,
-                            [this](double share) { SetShare(share); });
+  auto checked =
+      CheckStore(service_, source, kStoreWaitMax, stop_, [this](double share) { SetShare(share); });
   if (!checked) return Fail(checked.error());
   const bool is_comparable = plan.verified.outcome == "clean" && checked->is_still &&
                              plan.verified.sequence == checked->sequence;
   if (is_comparable && plan.verified.records != checked->records) {
-    return Fail(ErrorCode::kCorruption,
-                fmt::format("{} holds {} records, and held {} at the same batch {} when it was "
-                            "verified",
-                            RoleName(source), checked->records, plan.verified.records,
-                            checked->sequence));
+    return Fail(
+        ErrorCode::kCorruption,
+        fmt::format("{} holds {} records, and held {} at the same batch {} when it was "
+                    "verified",
+                    RoleName(source), checked->records, plan.verified.records, checked->sequence));
   }
   return fmt::format("{} gives all of its {} records and stands at batch {}", RoleName(source),
                      checked->records, checked->sequence);

@@ -58,7 +58,7 @@ Status Wrong(const Setting& setting, const std::string& expected) {
 Status Set(const Setting& setting, const Json& value, MigrationSettings& settings) {
   if (const auto* flag = std::get_if<bool MigrationSettings::*>(&setting.member)) {
     if (!value.is_boolean()) return Wrong(setting, "true or false");
-    settings.**flag = value.get<bool>();
+    settings.** flag = value.get<bool>();
     return {};
   }
   const bool is_whole = std::holds_alternative<std::uint64_t MigrationSettings::*>(setting.member);
@@ -66,7 +66,8 @@ Status Set(const Setting& setting, const Json& value, MigrationSettings& setting
     return Wrong(setting, is_whole ? "a whole number" : "a number");
   const auto number = value.get<double>();
   if (!(number >= setting.least && number <= setting.most)) {
-    return Wrong(setting, "from " + Json(setting.least).dump() + " to " + Json(setting.most).dump());
+    return Wrong(setting,
+                 "from " + Json(setting.least).dump() + " to " + Json(setting.most).dump());
   }
   if (is_whole) {
     settings.*std::get<std::uint64_t MigrationSettings::*>(setting.member) =
@@ -105,8 +106,9 @@ Status ChangeMigrationSettings(std::string_view json, MigrationSettings& setting
     const auto setting =
         std::find_if(all.begin(), all.end(), [&](const Setting& one) { return one.name == name; });
     if (setting == all.end())
-      return Fail(ErrorCode::kInvalidArgument, "there is no setting \"" + name +
-                                                   "\": `switchback migrate set --help` lists them");
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          "there is no setting \"" + name + "\": `switchback migrate set --help` lists them");
     SB_RETURN_IF_ERROR(Set(*setting, member.value(), changed));
   }
   settings = changed;
@@ -117,8 +119,8 @@ std::vector<MigrationSettingHelp> MigrationSettingsHelp() {
   const Json defaults = Json::parse(MigrationSettingsToJson({}));
   std::vector<MigrationSettingHelp> help;
   for (const Setting& setting : Settings()) {
-    help.push_back({setting.name,
-                    std::string(setting.text) + " [" + defaults[setting.name].dump() + "]"});
+    help.push_back(
+        {setting.name, std::string(setting.text) + " [" + defaults[setting.name].dump() + "]"});
   }
   return help;
 }

@@ -72,9 +72,8 @@ void AddFigures(const BackfillFigures& figures, MigrationStatus& status) {
 
 void AddError(const FollowerStatus& source, const FollowerStatus& target,
               const MigrationRecord& record, MigrationStatus& status) {
-  const bool is_sick =
-      target.state == FollowerState::kFailed ||
-      (target.state == FollowerState::kDetached && !target.is_fill_under_way);
+  const bool is_sick = target.state == FollowerState::kFailed ||
+                       (target.state == FollowerState::kDetached && !target.is_fill_under_way);
   if (record.phase == kLocked) status.error = record.locked_reason;
   if (record.phase == kReady && record.verify.outcome == "differences" && !is_sick) {
     status.error = fmt::format(
@@ -85,8 +84,7 @@ void AddError(const FollowerStatus& source, const FollowerStatus& target,
              (status.state == "failed" || status.state == "running")) {
     status.error = target.reason;
   }
-  if (status.error.empty() && status.state == "running" &&
-      source.state != FollowerState::kInSync)
+  if (status.error.empty() && status.state == "running" && source.state != FollowerState::kInSync)
     status.error = fmt::format("{} is {}{}", RoleName(Other(record.target)),
                                FollowerStateName(source.state), Because(source));
 }
@@ -112,9 +110,10 @@ std::string WhyUnverified(const MigrationRecord& record) {
   if (!record.is_unified_unverified || record.is_unverified_allowed) return "";
   if (record.phase == kVerifying) return "the copy is being verified";
   if (record.verify.outcome == "differences")
-    return fmt::format("verify found {} differences between the stores: `switchback verify "
-                       "--repair legacy` copies them again",
-                       record.verify.differences);
+    return fmt::format(
+        "verify found {} differences between the stores: `switchback verify "
+        "--repair legacy` copies them again",
+        record.verify.differences);
   return "the copy has not been verified: run `switchback verify`, or say --allow-unverified";
 }
 
@@ -155,8 +154,7 @@ std::string WhyNotComplete(const ServiceStatus& service, const MigrationRecord& 
   if (service.routing.effective_percentage < 100)
     return fmt::format("unified answers {:.6g} % of the keys: send it all first",
                        service.routing.effective_percentage);
-  if (record.verify.outcome != "clean")
-    return "there is no clean verify: run `switchback verify`";
+  if (record.verify.outcome != "clean") return "there is no clean verify: run `switchback verify`";
   return "";
 }
 

@@ -107,8 +107,7 @@ Status Migrator::CheckMayStart(Role target_role, const ServiceStatus& status) co
     case kCompleting: return Fail(ErrorCode::kConflict, Where());
     case kPaused:
       return Fail(ErrorCode::kConflict, Where() + ": `switchback migrate resume` goes on with it");
-    case kLocked:
-      return Fail(ErrorCode::kRefused, Where() + ": " + record_.locked_reason);
+    case kLocked: return Fail(ErrorCode::kRefused, Where() + ": " + record_.locked_reason);
     default: break;
   }
   if (target.state == FollowerState::kInSync)
@@ -119,9 +118,8 @@ Status Migrator::CheckMayStart(Role target_role, const ServiceStatus& status) co
     return Fail(ErrorCode::kConflict, fmt::format("{} is filled and catches up, {} batches behind",
                                                   RoleName(target_role), target.lag_batches));
   if (source.state != FollowerState::kInSync)
-    return Fail(ErrorCode::kRefused,
-                fmt::format("{}, the source, is {}{}", RoleName(source_role),
-                            FollowerStateName(source.state), Because(source)));
+    return Fail(ErrorCode::kRefused, fmt::format("{}, the source, is {}{}", RoleName(source_role),
+                                                 FollowerStateName(source.state), Because(source)));
   return {};
 }
 
@@ -165,7 +163,8 @@ Status Migrator::Start(const MigrationRequest& request) {
 
 Result<StoreState> Migrator::TargetState() const {
   auto view = service_.fill_access().NewStoreView(record_.target);
-  if (!view) return Fail(WithContext(view.error(), fmt::format("open {}", RoleName(record_.target))));
+  if (!view)
+    return Fail(WithContext(view.error(), fmt::format("open {}", RoleName(record_.target))));
   SB_RETURN_IF_ERROR((*view)->Begin());
   auto state = (*view)->State();
   (*view)->End();
@@ -308,13 +307,15 @@ Status Migrator::Cancel(const std::string& actor, const std::string& reason) {
     case kCompleting:
     case kCompleted:
       return Fail(ErrorCode::kRefused,
-                  Where() + ": past the point of no return. `switchback migrate start --reverse` "
-                            "fills legacy again");
+                  Where() +
+                      ": past the point of no return. `switchback migrate start --reverse` "
+                      "fills legacy again");
     default: return Fail(ErrorCode::kRefused, Where() + ": there is nothing to cancel");
   }
   if (const std::string why = WhyNotRollBack(service_.GetStatus(), record_); !why.empty())
     return Fail(ErrorCode::kRefused, why);
-  return BeginRollback(record_, "cancel", actor, reason.empty() ? "cancelled by an operator" : reason);
+  return BeginRollback(record_, "cancel", actor,
+                       reason.empty() ? "cancelled by an operator" : reason);
 }
 
 Status Migrator::Abandon(const std::string& actor, const std::string& reason) {
@@ -378,9 +379,8 @@ void Migrator::OnVerifyEnd(const VerifyResult& result) {
   retry_at_ = clock_.Now() + std::chrono::seconds(5);
   if (!result.is_finished) return;
   MigrationRecord next = record_;
-  next.verify = {result.differences == 0 ? "clean" : "differences",
-                 FormatUtc(clock_.WallNow()), result.sequence, result.records,
-                 result.differences};
+  next.verify = {result.differences == 0 ? "clean" : "differences", FormatUtc(clock_.WallNow()),
+                 result.sequence, result.records, result.differences};
   // A reverse copy was compared as well, but what gates a flag is unified.
   next.is_unified_unverified = result.differences != 0;
   Status saved;

@@ -146,8 +146,7 @@ class Migrator {
     std::string name;
     std::string reason;
   };
-  [[nodiscard]] std::optional<Trigger> PassedLimit(const ServiceStatus& status)
-      SB_REQUIRES(mutex_);
+  [[nodiscard]] std::optional<Trigger> PassedLimit(const ServiceStatus& status) SB_REQUIRES(mutex_);
   [[nodiscard]] bool IsOutOfReach(const ServiceStatus& status) const SB_REQUIRES(mutex_);
 
   DbService& service_;

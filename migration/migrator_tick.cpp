@@ -50,15 +50,15 @@ void Migrator::Measure(const ServiceStatus& status) {
   const FollowerStatus& source_store = status.followers[Index(source())];
   machine_ = options_.read_machine(status.followers[Index(record_.target)].path);
   throttle_->Judge({.read_p99_us = reads_.RecentP99(),
-                   .write_p99_us = writes_.RecentP99(),
-                   .read_p99_before_us = record_.read_p99_before_us,
-                   .write_p99_before_us = record_.write_p99_before_us,
-                   .lag_ms = static_cast<double>(source_store.lag.count()),
-                   .load_per_core = machine_.load_per_core,
-                   .memory_share = machine_.memory_share,
-                   .disk_free_bytes = static_cast<double>(machine_.disk_free_bytes),
-                   .disk_total_bytes = static_cast<double>(machine_.disk_total_bytes)},
-                  record_.settings);
+                    .write_p99_us = writes_.RecentP99(),
+                    .read_p99_before_us = record_.read_p99_before_us,
+                    .write_p99_before_us = record_.write_p99_before_us,
+                    .lag_ms = static_cast<double>(source_store.lag.count()),
+                    .load_per_core = machine_.load_per_core,
+                    .memory_share = machine_.memory_share,
+                    .disk_free_bytes = static_cast<double>(machine_.disk_free_bytes),
+                    .disk_total_bytes = static_cast<double>(machine_.disk_total_bytes)},
+                   record_.settings);
 }
 
 void Migrator::CountActiveTime() {
@@ -90,9 +90,9 @@ void Migrator::GoOnWithFill(const FollowerStatus& target) {
   const auto mode = ChooseMode();
   if (mode && progress_ != nullptr && progress_->Figures().needs_scratch) {
     MigrationRecord next = record_;
-    next.note = fmt::format("the copy began anew at {}: {}", FormatUtc(clock_.WallNow()),
-                            progress_->Figures().error ? progress_->Figures().error->message
-                                                       : target.reason);
+    next.note = fmt::format(
+        "the copy began anew at {}: {}", FormatUtc(clock_.WallNow()),
+        progress_->Figures().error ? progress_->Figures().error->message : target.reason);
     LogWarning("migration: {}", next.note);
     if (auto saved = Save(std::move(next)); !saved) return;
   }
@@ -170,9 +170,9 @@ std::optional<Migrator::Trigger> Migrator::PassedLimit(const ServiceStatus& stat
       settings.memory_share_max > 0 && machine_.memory_share > settings.memory_share_max;
   memory_ticks_ = is_memory_short ? memory_ticks_ + 1 : 0;
   if (memory_ticks_ >= kMemoryTicksMin)
-    return Trigger{"memory", fmt::format("{:.1f} % of the memory is in use, the limit is {:.6g} %",
-                                         machine_.memory_share * 100,
-                                         settings.memory_share_max * 100)};
+    return Trigger{"memory",
+                   fmt::format("{:.1f} % of the memory is in use, the limit is {:.6g} %",
+                               machine_.memory_share * 100, settings.memory_share_max * 100)};
   const std::uint64_t seconds_max = settings.SecondsMax(figures.records_total);
   if (active_seconds_ > static_cast<double>(seconds_max))
     return Trigger{"time", fmt::format("it has run for {:.0f} s, the limit is {} s",
@@ -238,8 +238,8 @@ void Migrator::RunRollback() {
   const Status done = rollback_.Run(plan);
   if (!done && done.error().code == ErrorCode::kCancelled) return;  // goes on at the next start
   const RollbackProgress progress = rollback_.GetProgress();
-  const nlohmann::ordered_json detail{
-      {"seconds", progress.elapsed_seconds}, {"errors", progress.errors}};
+  const nlohmann::ordered_json detail{{"seconds", progress.elapsed_seconds},
+                                      {"errors", progress.errors}};
   MutexLock lock(mutex_);
   MigrationRecord next = record_;
   if (done) {
@@ -255,16 +255,16 @@ void Migrator::RunRollback() {
     invalid_.reset();
   } else {
     next.phase = kLocked;
-    next.locked_reason = done.error().message +
-                         ". Serving goes on from " + RoleName(source()) +
+    next.locked_reason = done.error().message + ". Serving goes on from " + RoleName(source()) +
                          "; mend the cause, then `switchback migrate resume` tries again";
   }
   const char* outcome = done ? "done" : "failed";
   Status saved = journal_.EndOperation(record_.rollback_operation, outcome, detail.dump());
   if (saved && done && record_.operation != 0)
     saved = journal_.EndOperation(record_.operation, "cancelled", "{}");
-  if (saved && done) saved = journal_.Audit(record_.rollback_actor, "migration.rolled-back",
-                                            record_.rollback_reason);
+  if (saved && done)
+    saved =
+        journal_.Audit(record_.rollback_actor, "migration.rolled-back", record_.rollback_reason);
   if (saved) saved = Move(std::move(next));
   if (!saved)
     LogError("migration: cannot journal that it was rolled back: {}", saved.error().message);

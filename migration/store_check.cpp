@@ -109,8 +109,7 @@ Result<StoreCheckResult> CheckStore(DbService& service, Role role,
                                     std::chrono::milliseconds wait_max,
                                     const std::atomic<bool>& stop,
                                     const std::function<void(double)>& on_progress) {
-  SB_RETURN_IF_ERROR(
-      WaitUntilApplied(service, role, service.GetStatus().last_sequence, wait_max));
+  SB_RETURN_IF_ERROR(WaitUntilApplied(service, role, service.GetStatus().last_sequence, wait_max));
   auto view = service.fill_access().NewStoreView(role);
   if (!view) return Fail(view.error());
   Pass pass(service, **view);

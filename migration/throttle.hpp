@@ -51,8 +51,7 @@ class Throttle {
   static constexpr double kDiskFreeShareMax = 0.05;
   static constexpr std::size_t kChunkBytesMin = 256u << 10;
 
-  void Judge(const ThrottleReading& reading, const MigrationSettings& settings)
-      SB_EXCLUDES(mutex_);
+  void Judge(const ThrottleReading& reading, const MigrationSettings& settings) SB_EXCLUDES(mutex_);
 
   // How long to wait before the next step, after one that took `took` and carried so much.
   [[nodiscard]] std::chrono::milliseconds PauseAfter(std::chrono::nanoseconds took,

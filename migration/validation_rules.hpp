@@ -24,9 +24,9 @@ struct ValidationRule {
 // Immutable once made; any thread.
 class ValidationRules {
  public:
-  // {"users": {"format": "json", "required": ["/id"], "key_bytes_max": 64, "value_bytes_max": 4096}}
-  // A rule under the name "*" is for collections without one of their own.
-  // kInvalidArgument names what is wrong.
+  // {"users": {"format": "json", "required": ["/id"], "key_bytes_max": 64, "value_bytes_max":
+  // 4096}} A rule under the name "*" is for collections without one of their own. kInvalidArgument
+  // names what is wrong.
   static Result<ValidationRules> Parse(std::string_view json);
 
   [[nodiscard]] bool is_empty() const { return rules_.empty(); }

@@ -1,10 +1,10 @@
 #include "server/process.hpp"
 
 #include <pthread.h>
+#include <pwd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <csignal>

@@ -123,7 +123,7 @@ Status Server::StartDoors() {
   const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
   control_plane_ = std::make_unique<ControlPlane>(
       ControlPlaneParts{*service_, *watcher_, *migrator_, clock_, [this] { return Counters(); },
-                          identity, verifier_.get(), schema_.get(), queries_.get()},
+                        identity, verifier_.get(), schema_.get(), queries_.get()},
       AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
       HttpDispatch{

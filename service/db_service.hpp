@@ -61,7 +61,7 @@ struct FollowerStatus {
   FollowerState state = FollowerState::kDetached;
   std::string engine;  // "lmdb", "sqlite"
   std::string path;
-  std::string reason;  // why it is not in sync; "" when it is
+  std::string reason;              // why it is not in sync; "" when it is
   bool is_fill_under_way = false;  // asked for or running
   std::uint64_t applied_sequence = 0;
   std::uint64_t durable_sequence = 0;
@@ -90,7 +90,7 @@ struct ServiceStatus {
   std::uint64_t last_sequence = 0;
   RoutingStatus routing;
   std::array<FollowerStatus, kRoleCount> followers;
-  bool is_legacy_retired = false;         // it was let go; what serves as legacy is another one
+  bool is_legacy_retired = false;          // it was let go; what serves as legacy is another one
   std::vector<std::string> kept_legacies;  // where those lie that were let go
   std::uint64_t memtable_bytes = 0, memtable_records = 0, memtable_segments = 0;
   std::uint64_t memtable_bytes_max = 0, memtable_records_max = 0;
@@ -154,8 +154,8 @@ class DbService {
   // the call. kBusy when `wait_max` passes first; the message names the store that holds it up.
   virtual Status Drain(std::chrono::milliseconds wait_max) = 0;
 
-  // Waits until that role's store has applied all that was acknowledged before the call; cheaper than
-  // Drain. kBusy when `wait_max` passes first.
+  // Waits until that role's store has applied all that was acknowledged before the call; cheaper
+  // than Drain. kBusy when `wait_max` passes first.
   virtual Status CatchUp(Role role, std::chrono::milliseconds wait_max);
 
   // Removes every trace of Switchback from both stores; afterwards only destruction is allowed, and

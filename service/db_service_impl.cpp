@@ -370,8 +370,8 @@ Status DbServiceImpl::Detach(bool force) {
   for (const Role role : kRoles) {
     const FollowerState state = follower(role).state();
     const bool may_be_empty = role == Role::kUnified || paths().is_legacy_retired;
-    const bool is_fine = state == FollowerState::kInSync ||
-                         (may_be_empty && state == FollowerState::kDetached);
+    const bool is_fine =
+        state == FollowerState::kInSync || (may_be_empty && state == FollowerState::kDetached);
     if (!is_fine && !force) {
       return Fail(ErrorCode::kRefused, std::string(RoleName(role)) + " store is " +
                                            FollowerStateName(state) +
@@ -548,7 +548,8 @@ Result<std::string> DbServiceImpl::RetireLegacy(std::chrono::milliseconds wait_m
   if (before.is_legacy_retired && follower(Role::kLegacy).state() == FollowerState::kDetached) {
     if (follower(Role::kLegacy).GetStatus(0).path != before.legacy)  // the last step had failed
       SB_RETURN_IF_ERROR(follower(Role::kLegacy)
-                             .MoveTo(before.legacy, [] { return Status{}; }, wait_max));
+                             .MoveTo(
+                                 before.legacy, [] { return Status{}; }, wait_max));
     SB_RETURN_IF_ERROR(StripKeptLegacy(before.kept.back()));
     return before.kept.back();
   }
@@ -643,8 +644,8 @@ ServiceStatus DbServiceImpl::GetStatus() {
   const bool is_legacy_gone =
       status.is_legacy_retired &&
       status.followers[Index(Role::kLegacy)].state == FollowerState::kDetached;
-  status.stage = StageOf({is_legacy_gone, unified.state, status.routing.effective_percentage,
-                          shadow_->share() > 0});
+  status.stage = StageOf(
+      {is_legacy_gone, unified.state, status.routing.effective_percentage, shadow_->share() > 0});
   status.shadow_reads = shadow_->GetStatus();
   const Memtable::Size memtable = memtable_->GetSize();
   status.memtable_bytes = memtable.bytes;

@@ -248,8 +248,8 @@ Status Follower::RunOnThread(std::function<Status()> task, std::chrono::millisec
   MutexLock lock(mutex_);
   if (stop_) return Fail(ErrorCode::kCancelled, "the service is stopping");
   if (pending_task_)
-    return Fail(ErrorCode::kConflict, std::string(RoleName(options_.role)) +
-                                          " store has another operation under way");
+    return Fail(ErrorCode::kConflict,
+                std::string(RoleName(options_.role)) + " store has another operation under way");
   pending_task_ = PendingTask{std::move(task), TaskState::kWaiting, {}};
   has_task_.store(true, std::memory_order_release);
   wake_.NotifyAll();
@@ -258,8 +258,7 @@ Status Follower::RunOnThread(std::function<Status()> task, std::chrono::millisec
     // Once it runs it is waited for, however long: its outcome must be known.
     if (pending_task_->state == TaskState::kRunning) {
       wake_.Wait(mutex_);
-    } else if (!wake_.WaitUntil(mutex_, deadline) &&
-               pending_task_->state == TaskState::kWaiting) {
+    } else if (!wake_.WaitUntil(mutex_, deadline) && pending_task_->state == TaskState::kWaiting) {
       pending_task_.reset();
       has_task_.store(false, std::memory_order_release);
       return busy("does not answer");

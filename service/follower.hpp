@@ -82,8 +82,8 @@ class Follower {
   // Gives it up: it holds the log no longer and needs a fill to come back. Not while it is in sync.
   void GiveUp(const std::string& reason) SB_EXCLUDES(mutex_);
   // Gives it up whatever its state, and makes the store itself say that a new fill is needed, so
-  // that no restart brings it back: its records count for nothing from now on. Waits for that; kBusy
-  // when `wait_max` passes first.
+  // that no restart brings it back: its records count for nothing from now on. Waits for that;
+  // kBusy when `wait_max` passes first.
   Status Forget(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
   // The same, and removes its records and its state: a store as if never filled.
   Status Clear(const std::string& reason, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);

@@ -22,8 +22,8 @@ struct StageInputs {
 
 constexpr const char* StageOf(const StageInputs& inputs) {
   if (inputs.is_legacy_gone) return "complete";
-  const bool is_filled = inputs.unified != FollowerState::kDetached &&
-                         inputs.unified != FollowerState::kBackfilling;
+  const bool is_filled =
+      inputs.unified != FollowerState::kDetached && inputs.unified != FollowerState::kBackfilling;
   if (!is_filled) return "off";
   if (inputs.effective_percentage >= 100) return "rampdown";
   if (inputs.effective_percentage > 0) return "live";

@@ -59,7 +59,8 @@ std::string ProgressText(const Json& status) {
 }
 
 double PercentOf(const Json& status) {
-  const bool is_back = status.value("state", "") == "rolling-back" && status["rollback"].is_object();
+  const bool is_back =
+      status.value("state", "") == "rolling-back" && status["rollback"].is_object();
   return is_back ? status["rollback"].value("percent", 0.0) : status.value("percent", 0.0);
 }
 
@@ -260,7 +261,8 @@ void AddStart(CLI::App& migrate, const Options& options, int& exit_code) {
   start->add_flag("--no-verify", options->is_unverified,
                   "Don't verify after the copy; flags then wait for `switchback verify`");
   start->add_option("--reason", options->reason, "Why, for the journal");
-  start->add_option("--set", options->settings, "NAME=VALUE of a setting; see `migrate set --help`");
+  start->add_option("--set", options->settings,
+                    "NAME=VALUE of a setting; see `migrate set --help`");
   options->server.AddTo(*start);
   start->callback([options, &exit_code] { exit_code = StartMigration(*options); });
 }
@@ -298,8 +300,7 @@ void AddSet(CLI::App& migrate, const Options& options, int& exit_code) {
 }  // namespace
 
 void AddMigrateCommand(CLI::App& app, int& exit_code) {
-  CLI::App* migrate =
-      app.add_subcommand("migrate", "Copy one store into the other, and undo it");
+  CLI::App* migrate = app.add_subcommand("migrate", "Copy one store into the other, and undo it");
   migrate->require_subcommand(1);
   migrate->footer(
       "The copy runs inside the server, under live reads and writes, and goes on after a restart.\n"

@@ -9,9 +9,9 @@
 #include "common/clock.hpp"
 #include "flags/flag_watcher.hpp"
 #include "migration/migrator.hpp"
-#include "migration/verifier.hpp"
 #include "migration/schema/schema_runner.hpp"
 #include "migration/schema/sql_queries.hpp"
+#include "migration/verifier.hpp"
 #include "server/http/access.hpp"
 #include "server/http/message.hpp"
 #include "server/http/router.hpp"
@@ -32,7 +32,7 @@ struct ControlPlaneParts {
   const Clock& clock;
   std::function<ServerCounters()> counters;  // thread-safe
   ServerIdentity identity;
-  Verifier* verifier = nullptr;  // none: its routes say so
+  Verifier* verifier = nullptr;    // none: its routes say so
   SchemaRunner* schema = nullptr;  // null: no routes for the schema and for queries
   SqlQueries* queries = nullptr;
 };

@@ -64,8 +64,7 @@ struct FlagRequest {
 };
 
 Result<FlagRequest> ParseFlagRequest(const std::string& body) {
-  auto document =
-      ParseBody(body, {"enabled", "percentage", "reason", "actor", "allow_unverified"});
+  auto document = ParseBody(body, {"enabled", "percentage", "reason", "actor", "allow_unverified"});
   if (!document) return Fail(document.error());
   const Json enabled = document->value("enabled", Json());
   if (!enabled.is_boolean())

@@ -51,10 +51,9 @@ HttpResponse HandleReady(const ControlPlaneParts& parts, bool is_stopping) {
 HttpResponse HandleMetrics(const ControlPlaneParts& parts) {
   HttpResponse response;
   response.content_type = kMetricsContentType;
-  response.body = RenderMetrics({parts.service.GetStatus(), parts.service.GetMetrics(),
-                                 parts.counters(), ReadProcessStats(),
-                                 parts.verifier ? parts.verifier->GetStatus() : VerifyStatus(),
-                                 parts.migrator.GetStatus()});
+  response.body = RenderMetrics(
+      {parts.service.GetStatus(), parts.service.GetMetrics(), parts.counters(), ReadProcessStats(),
+       parts.verifier ? parts.verifier->GetStatus() : VerifyStatus(), parts.migrator.GetStatus()});
   return response;
 }
 

@@ -98,8 +98,8 @@ HttpResponse HandleMigrationComplete(const ControlPlaneParts& parts, const std::
 HttpResponse HandleMigrationInvalid(const ControlPlaneParts& parts, const std::string& query) {
   const auto page = ParsePage(query);
   if (!page) return ProblemResponse(page.error());
-  const auto found = parts.migrator.InvalidRecordsAfter(page->after_collection, page->after_key,
-                                                        page->limit);
+  const auto found =
+      parts.migrator.InvalidRecordsAfter(page->after_collection, page->after_key, page->limit);
   if (!found) return ProblemResponse(found.error());
   Json document{{"records", Json::array()}, {"next", nullptr}};
   for (const Finding& finding : *found) {

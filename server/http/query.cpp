@@ -1,10 +1,9 @@
 #include "server/http/query.hpp"
 
-#include <charconv>
-
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 namespace switchback {

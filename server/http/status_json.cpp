@@ -155,10 +155,14 @@ Json SignalsJson(const std::vector<ThrottleSignal>& signals) {
 }
 
 Json RollbackJson(const RollbackProgress& rollback) {
-  return {{"stage", rollback.stage},           {"step", rollback.step},
-          {"step_index", rollback.step_index}, {"step_count", rollback.step_count},
-          {"percent", rollback.percent},       {"eta_seconds", Optional(rollback.eta_seconds)},
-          {"elapsed_seconds", rollback.elapsed_seconds}, {"errors", rollback.errors}};
+  return {{"stage", rollback.stage},
+          {"step", rollback.step},
+          {"step_index", rollback.step_index},
+          {"step_count", rollback.step_count},
+          {"percent", rollback.percent},
+          {"eta_seconds", Optional(rollback.eta_seconds)},
+          {"elapsed_seconds", rollback.elapsed_seconds},
+          {"errors", rollback.errors}};
 }
 
 void AddAnswer(const char* name, bool is_yes, const std::string& reason, Json& document) {

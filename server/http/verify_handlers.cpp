@@ -137,8 +137,7 @@ HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::
     document["differences"].push_back(DifferenceJson(difference));
   if (differences->size() == page->limit) {
     const NamedDifference& last = differences->back();
-    document["next"] =
-        NextPage("/v1/verify/differences", {last.collection, last.key, page->limit});
+    document["next"] = NextPage("/v1/verify/differences", {last.collection, last.key, page->limit});
   }
   HttpResponse response;
   response.body = JsonText(document);

@@ -485,7 +485,8 @@ TEST_F(MigratorTest, ACancelledCopyIsRemovedAndTheRecordSaysSo) {
   ASSERT_EQ(operations.size(), 1u);
   EXPECT_EQ(operations[0].status, "done");
   ASSERT_EQ(operations[0].steps.size(), 5u);
-  EXPECT_EQ(operations[0].steps[3].detail, "legacy gives all of its 30 records and stands at batch 30");
+  EXPECT_EQ(operations[0].steps[3].detail,
+            "legacy gives all of its 30 records and stands at batch 30");
   EXPECT_EQ(test::Must(journal_->Operations("migration", 1))[0].status, "cancelled");
 }
 
@@ -698,8 +699,8 @@ TEST(SummarizeMigration, ARunningFillNamesASourceThatIsNotInSync) {
   MigrationRecord record;
   record.phase = kCopying;
 
-  const MigrationStatus status =
-      SummarizeMigration(Stores(FollowerState::kFailed, FollowerState::kBackfilling), record, nullptr);
+  const MigrationStatus status = SummarizeMigration(
+      Stores(FollowerState::kFailed, FollowerState::kBackfilling), record, nullptr);
 
   EXPECT_EQ(status.state, "running");
   EXPECT_NE(status.error.find("legacy is failed"), std::string::npos);
@@ -735,8 +736,8 @@ TEST(MigrationRecord, JsonGoesRoundTrip) {
 }
 
 TEST(MigrationRecord, WhatCannotBeReadIsRefused) {
-  for (const char* text : {"", "[]", "{}", R"({"phase": "copying"})",
-                           R"({"phase": "flying", "target": "unified"})"})
+  for (const char* text :
+       {"", "[]", "{}", R"({"phase": "copying"})", R"({"phase": "flying", "target": "unified"})"})
     EXPECT_EQ(ParseMigrationRecord(text).error().code, ErrorCode::kCorruption) << text;
 }
 

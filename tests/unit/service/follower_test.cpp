@@ -832,9 +832,9 @@ TEST_F(FollowerTaskTest, WritesGoOnWhileATaskRuns) {
 
   Must(world_.Put("c", "k", "v"));
   EXPECT_EQ(world_.Get("c", "k"), "v");
-  EXPECT_TRUE(FailsWith(
-      world_.service->RunOnStore(Role::kUnified, [](Backend&) { return Status{}; }, 60s),
-      ErrorCode::kConflict));
+  EXPECT_TRUE(FailsWith(world_.service->RunOnStore(
+                            Role::kUnified, [](Backend&) { return Status{}; }, 60s),
+                        ErrorCode::kConflict));
 
   may_end.count_down();
   task.join();
@@ -889,8 +889,7 @@ TEST_F(FollowerTaskTest, AClearedStoreIsAsIfNeverFilled) {
 TEST_F(FollowerTaskTest, TheOnlyStoreInSyncIsNotCleared) {
   OpenAdopted();  // unified is detached
 
-  EXPECT_TRUE(FailsWith(world_.service->ClearStore(Role::kLegacy, "no", 60s),
-                        ErrorCode::kRefused));
+  EXPECT_TRUE(FailsWith(world_.service->ClearStore(Role::kLegacy, "no", 60s), ErrorCode::kRefused));
 
   EXPECT_EQ(world_.Get("c", "adopted"), "v");
 }

@@ -13,11 +13,11 @@ struct Case {
 TEST(Stage, IsWhatStoresAndFlagSay) {
   using enum FollowerState;
   const Case cases[] = {
-      {{false, kDetached, 0, true}, "off"},       {{false, kBackfilling, 0, true}, "off"},
+      {{false, kDetached, 0, true}, "off"},         {{false, kBackfilling, 0, true}, "off"},
       {{false, kCatchingUp, 0, true}, "dualwrite"}, {{false, kFailed, 0, false}, "dualwrite"},
-      {{false, kInSync, 0, false}, "dualwrite"},  {{false, kInSync, 0, true}, "shadow"},
-      {{false, kInSync, 0.001, true}, "live"},    {{false, kInSync, 99.999, false}, "live"},
-      {{false, kInSync, 100, true}, "rampdown"},  {{true, kInSync, 100, true}, "complete"},
+      {{false, kInSync, 0, false}, "dualwrite"},    {{false, kInSync, 0, true}, "shadow"},
+      {{false, kInSync, 0.001, true}, "live"},      {{false, kInSync, 99.999, false}, "live"},
+      {{false, kInSync, 100, true}, "rampdown"},    {{true, kInSync, 100, true}, "complete"},
   };
   for (const Case& one : cases) EXPECT_STREQ(StageOf(one.inputs), one.stage);
 }

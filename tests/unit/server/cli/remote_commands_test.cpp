@@ -6,9 +6,9 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 
-#include "server/process.hpp"
 #include "server/http/http_server.hpp"
 #include "server/http/problem.hpp"
+#include "server/process.hpp"
 #include "tests/unit/server/cli/program.hpp"
 #include "tests/unit/server/http/scratch_folder.hpp"
 
