@@ -177,6 +177,7 @@ MigrationStatus SummarizeMigration(const ServiceStatus& service, const Migration
   status.verify = record.verify;
   status.settings = record.settings;
   status.lag_batches = target.lag_batches;
+  if (target.state == FollowerState::kBackfilling) status.waiting = target.reason;
   if (attempt != nullptr) {
     AddFigures(attempt->figures, status);
     status.invalid_records = attempt->invalid_records;

@@ -53,6 +53,7 @@ struct MigrationStatus {
   std::uint64_t lag_batches = 0;  // that the target has yet to apply
   std::string current_collection;
   std::string error;  // "running" with an error means it is being tried again
+  std::string waiting;  // why the copy stands still at this moment; "" when it does not
   std::string note;
   std::string last_result;
   std::string kept_legacy;

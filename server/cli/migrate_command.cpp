@@ -116,6 +116,7 @@ void PrintStatus(const Json& status) {
     std::cout << "begun: " << status.value("started_at", "")
               << (actor.empty() ? "" : " by " + actor) << "\n";
   PrintIf(status, "error", "error");
+  PrintIf(status, "waiting", "waiting");
   PrintIf(status, "note", "note");
   PrintIf(status, "last_result", "before");
   PrintIf(status, "kept_legacy", "legacy is kept at");

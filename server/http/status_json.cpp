@@ -190,6 +190,7 @@ Json MigrationJson(const MigrationStatus& status) {
   document["lag_batches"] = status.lag_batches;
   document["current_collection"] = status.current_collection;
   document["error"] = status.error;
+  document["waiting"] = status.waiting;
   document["note"] = status.note;
   document["last_result"] = status.last_result;
   document["kept_legacy"] = status.kept_legacy;

@@ -247,6 +247,47 @@ class Migration(harness.ServerTest):
                  "--allow-unverified", "--reason", "a demo")
         self.assertEqual(server.effective(), 7)
 
+    def test_a_full_target_disk_stops_the_copy_and_space_lets_it_go_on(self):
+        disk = self.directory / "small"
+        disk.mkdir()
+        mount = ("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk)
+        if not harness.is_root() or harness.run(*mount, check=False).returncode != 0:
+            return self.not_run("cannot mount a small tmpfs")
+        self.addCleanup(harness.run, "umount", "-l", disk, check=False)
+        server = self.adopted(arguments=["--unified", str(disk / "unified.sqlite")])
+        traffic = Traffic(server)
+        self.cli(server, "migrate", "start", "--set", "disk_free_bytes_min=0")
+        waiting = harness.wait_until("it stands still", lambda: server.migration()["waiting"])
+        self.assertIn("full", waiting)
+        self.assertEqual(self.state(server), "running")
+
+        harness.run("mount", "-o", "remount,size=64m", disk)
+
+        harness.wait_until("it is complete", lambda: self.state(server) == "complete", 60)
+        traffic.stop()
+        self.assertEqual(server.stop(), 0, server.log_tail())
+        server.store_paths = lambda: (str(server.legacy), str(disk / "unified.sqlite"))
+        self.assert_traffic_is_there(server, traffic)
+        return None
+
+    def test_the_throttle_stops_before_the_disk_is_full_and_says_so(self):
+        disk = self.directory / "small"
+        disk.mkdir()
+        mount = ("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk)
+        if not harness.is_root() or harness.run(*mount, check=False).returncode != 0:
+            return self.not_run("cannot mount a small tmpfs")
+        self.addCleanup(harness.run, "umount", "-l", disk, check=False)
+        (disk / "ballast").write_bytes(bytes(62 << 20))
+        server = self.adopted(arguments=["--unified", str(disk / "unified.sqlite")])
+        self.cli(server, "migrate", "start")
+        waiting = harness.wait_until("it stands still", lambda: server.migration()["waiting"])
+        self.assertIn("disk_free_bytes", waiting)
+
+        (disk / "ballast").unlink()
+
+        harness.wait_until("it is complete", lambda: self.state(server) == "complete", 60)
+        return None
+
     def test_the_two_stores_must_be_two(self):
         path = self.directory / "same"
         server = self.server(arguments=["--legacy", str(path), "--unified", str(path)])

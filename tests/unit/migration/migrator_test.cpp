@@ -706,6 +706,18 @@ TEST(SummarizeMigration, ARunningFillNamesASourceThatIsNotInSync) {
   EXPECT_NE(status.error.find("legacy is failed"), std::string::npos);
 }
 
+TEST(SummarizeMigration, ACopyThatStandsStillSaysWhy) {
+  ServiceStatus stores = Stores(FollowerState::kInSync, FollowerState::kBackfilling);
+  stores.followers[Index(Role::kUnified)].reason = "no space left on device";
+  MigrationRecord record;
+  record.phase = kCopying;
+
+  const MigrationStatus status = SummarizeMigration(stores, record, nullptr);
+
+  EXPECT_EQ(status.state, "running");
+  EXPECT_EQ(status.waiting, "no space left on device");
+}
+
 TEST(SummarizeMigration, LegacyIsLetGoOnlyWhenAllIsVerifiedAndOnUnified) {
   ServiceStatus stores = Stores(FollowerState::kInSync, FollowerState::kInSync);
   MigrationRecord record;
