@@ -1,23 +1,35 @@
 #include "service/shadow_reader.hpp"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <cstring>
 #include <set>
 
 #include "common/check.hpp"
+#include "common/log.hpp"
 
 namespace switchback {
 namespace {
 
 using WaitClock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kIntervalMin{5};
+constexpr std::chrono::milliseconds kIntervalMin{20};
 // The thread works at most one part in this many of its time: a shadow read must not cost the real
 // ones their processor.
 constexpr int kIdleParts = 4;
 constexpr std::size_t kSuspectCountMax = 4096;
 // How often suspects that cannot be judged just now are tried again.
 constexpr int kSuspectAttemptsMax = 100;
+
+// From now on this thread runs only where nothing else wants to: a burst of comparing must not
+// keep a client's answer from a core. On a machine that has no time left keys are dropped, counted.
+void RunWhenIdle() {
+  const sched_param none{};
+  if (const int error = pthread_setschedparam(pthread_self(), SCHED_IDLE, &none); error != 0)
+    LogInfo("shadow reads run at ordinary priority: {}", std::strerror(error));
+}
 
 // Cheap and different in every thread; good enough to pick a share.
 std::uint32_t NextRandom() {
@@ -80,6 +92,7 @@ void ShadowReader::OfferSome(std::uint32_t share, const Collection& collection,
 }
 
 void ShadowReader::Run() {
+  RunWhenIdle();
   while (true) {
     const SteadyTime begun = WaitClock::now();
     CompareQueued();
