@@ -134,6 +134,7 @@ class Migrator {
   void TickVerifying(const ServiceStatus& status) SB_REQUIRES(mutex_);
   // Begins a verify unless one runs or was just tried.
   void VerifyIfDue() SB_REQUIRES(mutex_);
+  void EndUnverified() SB_REQUIRES(mutex_);
   // Whether legacy can be let go now.
   bool TickCompleting(const ServiceStatus& status) SB_REQUIRES(mutex_);
   void EndCompletion(const Status& outcome) SB_REQUIRES(mutex_);

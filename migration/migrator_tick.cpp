@@ -123,7 +123,17 @@ void Migrator::TickVerifying(const ServiceStatus& status) {
       LogWarning("migration: {}", moved.error().message);
     return;
   }
+  if (!record_.settings.is_verified_after) return EndUnverified();
   VerifyIfDue();
+}
+
+// An operator has changed their mind while it was being verified.
+void Migrator::EndUnverified() {
+  MigrationRecord next = record_;
+  next.phase = kReady;
+  Status ended = Move(std::move(next));
+  if (ended) ended = journal_.EndOperation(record_.operation, "done", "{}");
+  if (!ended) LogWarning("migration: cannot journal its end: {}", ended.error().message);
 }
 
 void Migrator::VerifyIfDue() {

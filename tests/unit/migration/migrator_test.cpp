@@ -438,6 +438,19 @@ TEST_F(MigratorTest, AVerifyThatFailedIsTriedAgain) {
   EXPECT_EQ(verifies, 2);
 }
 
+TEST_F(MigratorTest, AVerifyCanBeLeftOutWhileItRuns) {
+  options_.start_verify = [](const std::string&) { return Status{}; };
+  Migrator& migrator = FinishFill();
+  migrator.Tick();
+  ASSERT_EQ(migrator.GetStatus().phase, "verifying");
+
+  Must(migrator.ChangeSettings(R"({"is_verified_after": false})", "ada"));
+  migrator.Tick();
+
+  EXPECT_EQ(migrator.GetStatus().state, "complete");
+  EXPECT_FALSE(migrator.MayFlip().has_value());
+}
+
 TEST_F(MigratorTest, WhatWasVerifiedOutlivesARestart) {
   options_.start_verify = [](const std::string&) { return Status{}; };
   Migrator& before = FinishFill();
