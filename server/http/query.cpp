@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
 namespace switchback {
 namespace {
@@ -16,11 +15,25 @@ int HexDigit(char c) {
   return -1;
 }
 
-std::optional<std::string> Decode(std::string_view text) {
+// In a query a '+' is a space, unlike in a path.
+std::optional<std::string> DecodeParameter(std::string_view text) {
+  std::string spaced(text);
+  std::replace(spaced.begin(), spaced.end(), '+', ' ');
+  return PercentDecode(spaced);
+}
+
+bool IsPlain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+}  // namespace
+
+std::optional<std::string> PercentDecode(std::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
-      decoded.push_back(text[i] == '+' ? ' ' : text[i]);
+      decoded.push_back(text[i]);
       continue;
     }
     if (i + 2 >= text.size()) return std::nullopt;
@@ -33,13 +46,6 @@ std::optional<std::string> Decode(std::string_view text) {
   return decoded;
 }
 
-bool IsPlain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
-
-}  // namespace
-
 Result<std::map<std::string, std::string>> ParseQuery(std::string_view query) {
   std::map<std::string, std::string> parameters;
   while (!query.empty()) {
@@ -47,8 +53,8 @@ Result<std::map<std::string, std::string>> ParseQuery(std::string_view query) {
     query.remove_prefix(std::min(query.size(), part.size() + 1));
     if (part.empty()) continue;
     const std::size_t equals = std::min(part.find('='), part.size());
-    auto name = Decode(part.substr(0, equals));
-    auto value = Decode(part.substr(std::min(part.size(), equals + 1)));
+    auto name = DecodeParameter(part.substr(0, equals));
+    auto value = DecodeParameter(part.substr(std::min(part.size(), equals + 1)));
     if (!name || !value) return Fail(ErrorCode::kInvalidArgument, "query: a stray '%'");
     if (!parameters.emplace(*name, *std::move(value)).second)
       return Fail(ErrorCode::kInvalidArgument, "query: a name is there twice");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@ namespace switchback {
 // (kInvalidArgument): a stray '%', a name twice.
 Result<std::map<std::string, std::string>> ParseQuery(std::string_view query);
 
+// The bytes that `text` stands for, %XX decoded and all else as it is; nullopt for a stray '%'.
+std::optional<std::string> PercentDecode(std::string_view text);
 // The text as part of a query: everything but letters, digits and "-._~" as %XX.
 std::string PercentEncode(std::string_view bytes);
 

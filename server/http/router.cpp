@@ -3,30 +3,15 @@
 #include <algorithm>
 #include <optional>
 
+#include "server/http/query.hpp"
+
 namespace switchback {
 namespace {
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::optional<std::string> PercentDecode(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = HexDigit(text[i + 1]);
-    const int low = HexDigit(text[i + 2]);
-    if (high < 0 || low < 0 || high * 16 + low == 0) return std::nullopt;
-    decoded.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
+// A name holds no NUL: what C calls would cut short there is refused.
+std::optional<std::string> DecodeSegment(std::string_view text) {
+  auto decoded = PercentDecode(text);
+  if (decoded && decoded->find('\0') != std::string::npos) return std::nullopt;
   return decoded;
 }
 
@@ -48,7 +33,7 @@ std::optional<PathParameters> MatchPattern(std::string_view pattern, std::string
       if (expected != segment) return std::nullopt;
       continue;
     }
-    auto decoded = PercentDecode(segment);
+    auto decoded = DecodeSegment(segment);
     if (!decoded || decoded->empty()) return std::nullopt;
     parameters.push_back(*std::move(decoded));
   }
