@@ -197,8 +197,8 @@ bool ShadowReader::JudgeSuspects() {
     }
     ++checked_;
     if (values->is_equal()) continue;
-    ++mismatches_;
     MutexLock lock(mutex_);
+    ++mismatches_;  // with its sample: who sees the one sees the other
     samples_.push_front({name.collection->name, name.key, *values, pair_.sequence()});
     if (samples_.size() > kSampleCountMax) samples_.pop_back();
   }
@@ -212,13 +212,13 @@ void ShadowReader::CountError(std::size_t names) {
 }
 
 ShadowStatus ShadowReader::GetStatus() const {
+  MutexLock lock(mutex_);
   ShadowStatus status;
   status.percentage = share() / 1000.0;
   status.checked = checked_;
   status.mismatches = mismatches_;
   status.dropped = dropped_;
   status.errors = errors_;
-  MutexLock lock(mutex_);
   status.samples.assign(samples_.begin(), samples_.end());
   return status;
 }
