@@ -44,7 +44,10 @@ struct StoreState {
                             // (fill_collection, fill_key)
   std::string fill_collection;
   std::string fill_key;
+  // The collections that the store holds, sorted, and effects on others pass it by; empty = all.
+  std::vector<std::string> collections;
 
+  [[nodiscard]] bool is_partial() const { return !collections.empty(); }
   friend bool operator==(const StoreState&, const StoreState&) = default;
 };
 

@@ -29,6 +29,7 @@ Result<const Collection*> CollectionCatalog::Intern(std::string_view name) {
   collections_.push_back(
       std::unique_ptr<const Collection>(new Collection{index, std::string(name)}));
   const Collection* made = collections_.back().get();
+  MarkHeld(*made);
   by_name_.emplace(made->name, made);
   return made;
 }
@@ -45,6 +46,23 @@ std::vector<const Collection*> CollectionCatalog::All() const {
   all.reserve(collections_.size());
   for (const auto& collection : collections_) all.push_back(collection.get());
   return all;
+}
+
+void CollectionCatalog::SetHeld(std::size_t store, const std::vector<std::string>& names) {
+  MutexLock lock(mutex_);
+  held_.at(store) = names;
+  for (const auto& collection : collections_) MarkHeld(*collection);
+}
+
+void CollectionCatalog::MarkHeld(const Collection& collection) const {
+  std::uint8_t left_out_of = 0;
+  for (std::size_t store = 0; store < kStoreCountMax; ++store) {
+    const std::vector<std::string>& held = held_.at(store);
+    const bool is_held =
+        held.empty() || std::find(held.begin(), held.end(), collection.name) != held.end();
+    if (!is_held) left_out_of = static_cast<std::uint8_t>(left_out_of | 1u << store);
+  }
+  collection.left_out_of.store(left_out_of, std::memory_order_relaxed);
 }
 
 }  // namespace switchback

@@ -9,6 +9,7 @@
 
 #include "backends/sqlite_read_view.hpp"
 #include "backends/sqlite_seal.hpp"
+#include "backends/store_state_codec.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
@@ -215,11 +216,11 @@ Status SqliteBackend::WriteState(const StoreState& state) {
     auto prepared = PrepareSqlite(
         db_.get(),
         "INSERT INTO __switchback(id, version, log_id, epoch, applied_sequence, is_filling,"
-        " fill_collection, fill_key) VALUES(1, 1, ?1, ?2, ?3, ?4, ?5, ?6)"
+        " fill_collection, fill_key, collections) VALUES(1, ?8, ?1, ?2, ?3, ?4, ?5, ?6, ?7)"
         " ON CONFLICT(id) DO UPDATE SET version = excluded.version, log_id = excluded.log_id,"
         " epoch = excluded.epoch, applied_sequence = excluded.applied_sequence,"
         " is_filling = excluded.is_filling, fill_collection = excluded.fill_collection,"
-        " fill_key = excluded.fill_key");
+        " fill_key = excluded.fill_key, collections = excluded.collections");
     if (!prepared) return Fail(prepared.error());
     write_state_ = *std::move(prepared);
   }
@@ -234,6 +235,9 @@ Status SqliteBackend::WriteState(const StoreState& state) {
   sqlite3_bind_int64(row, 4, state.is_filling ? 1 : 0);
   bind_text(5, state.fill_collection);
   BindSqliteBlob(row, 6, state.fill_key);
+  const std::string collections = JoinCollectionNames(state.collections);
+  bind_text(7, collections);
+  sqlite3_bind_int64(row, 8, StateVersionOf(state));
   const int error = sqlite3_step(row);
   if (error != SQLITE_DONE) return FailSqlite(db_.get(), "write the store's state", error);
   return {};

@@ -5,13 +5,12 @@
 
 #include "backends/sqlite_query.hpp"
 #include "backends/sqlite_schema.hpp"
+#include "backends/store_state_codec.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 
 namespace switchback {
 namespace {
-
-constexpr std::int64_t kStateVersion = 1;
 
 Status StepDone(sqlite3* db, sqlite3_stmt* statement, const char* doing) {
   const int error = sqlite3_step(statement);
@@ -36,26 +35,29 @@ Result<StoreState> ReadSqliteState(sqlite3* db) {
   auto exists = TableExists(db, kSqliteStateTable);
   if (!exists) return Fail(exists.error());
   if (!*exists) return StoreState{};
-  auto statement = PrepareSqlite(db,
-                                 "SELECT version, log_id, epoch, applied_sequence, is_filling,"
-                                 " fill_collection, fill_key FROM __switchback WHERE id = 1");
+  // In the order of their making: id, version, log_id, epoch, applied_sequence, is_filling,
+  // fill_collection, fill_key, and in files of a newer program than the first collections.
+  auto statement = PrepareSqlite(db, "SELECT * FROM __switchback WHERE id = 1");
   if (!statement) return Fail(statement.error());
   sqlite3_stmt* row = statement->get();
   const int error = sqlite3_step(row);
   if (error == SQLITE_DONE) return StoreState{};
   if (error != SQLITE_ROW) return FailSqlite(db, "read the store's state", error);
-  if (const std::int64_t version = sqlite3_column_int64(row, 0); version != kStateVersion) {
+  if (const std::int64_t version = sqlite3_column_int64(row, 1);
+      !IsKnownStateVersion(static_cast<std::uint64_t>(version))) {
     return Fail(ErrorCode::kUnsupported, "the store's state has version " +
                                              std::to_string(version) +
                                              ", which this switchback does not know");
   }
   StoreState state;
-  state.log_id = SqliteColumnBytes(row, 1);
-  state.epoch = static_cast<std::uint64_t>(sqlite3_column_int64(row, 2));
-  state.applied_sequence = static_cast<std::uint64_t>(sqlite3_column_int64(row, 3));
-  state.is_filling = sqlite3_column_int64(row, 4) != 0;
-  state.fill_collection = SqliteColumnBytes(row, 5);
-  state.fill_key = SqliteColumnBytes(row, 6);
+  state.log_id = SqliteColumnBytes(row, 2);
+  state.epoch = static_cast<std::uint64_t>(sqlite3_column_int64(row, 3));
+  state.applied_sequence = static_cast<std::uint64_t>(sqlite3_column_int64(row, 4));
+  state.is_filling = sqlite3_column_int64(row, 5) != 0;
+  state.fill_collection = SqliteColumnBytes(row, 6);
+  state.fill_key = SqliteColumnBytes(row, 7);
+  if (sqlite3_column_count(row) > 8)
+    state.collections = SplitCollectionNames(SqliteColumnBytes(row, 8));
   return state;
 }
 

@@ -19,7 +19,11 @@ constexpr const char* kMakeStateTable =
     "CREATE TABLE IF NOT EXISTS __switchback(id INTEGER PRIMARY KEY CHECK(id=1),"
     " version INTEGER NOT NULL, log_id TEXT NOT NULL, epoch INTEGER NOT NULL,"
     " applied_sequence INTEGER NOT NULL, is_filling INTEGER NOT NULL,"
-    " fill_collection TEXT NOT NULL, fill_key BLOB NOT NULL)";
+    " fill_collection TEXT NOT NULL, fill_key BLOB NOT NULL,"
+    " collections TEXT NOT NULL DEFAULT '')";
+// Files of a program that knew of no such column.
+constexpr const char* kAddCollections =
+    "ALTER TABLE __switchback ADD COLUMN collections TEXT NOT NULL DEFAULT ''";
 constexpr const char* kMakePairsTable =
     "CREATE TABLE IF NOT EXISTS __switchback_collections(collection TEXT PRIMARY KEY NOT NULL,"
     " table_name TEXT NOT NULL UNIQUE) WITHOUT ROWID";
@@ -36,6 +40,14 @@ Result<bool> HasSchemaVersions(sqlite3* db) {
   auto has_table = HasSqliteName(db, kSqliteSchemaTable);
   if (!has_table || !*has_table) return has_table;
   auto found = QuerySqliteText(db, "SELECT EXISTS(SELECT 1 FROM __switchback_schema)");
+  if (!found) return Fail(found.error());
+  return *found == "1";
+}
+
+Result<bool> HasCollectionsColumn(sqlite3* db) {
+  auto found = QuerySqliteText(
+      db,
+      "SELECT EXISTS(SELECT 1 FROM pragma_table_info('__switchback') WHERE name = 'collections')");
   if (!found) return Fail(found.error());
   return *found == "1";
 }
@@ -71,7 +83,9 @@ Status SqliteTables::Load(sqlite3* db) {
   if (!has_state) return Fail(has_state.error());
   auto has_pairs = HasSqliteName(db, kSqlitePairsTable);
   if (!has_pairs) return Fail(has_pairs.error());
-  has_own_tables_ = *has_state && *has_pairs;
+  auto has_collections = HasCollectionsColumn(db);
+  if (!has_collections) return Fail(has_collections.error());
+  has_own_tables_ = *has_state && *has_pairs && *has_collections;
   if (*has_pairs) SB_RETURN_IF_ERROR(LoadPairs(db));
   auto foreign = FindForeign(db);
   if (!foreign) return Fail(foreign.error());
@@ -181,6 +195,9 @@ Result<const std::string*> SqliteTables::OpenForWrite(sqlite3* db, const Collect
 Status SqliteTables::EnsureOwnTables(sqlite3* db) {
   if (has_own_tables_ || made_own_tables_) return {};
   SB_RETURN_IF_ERROR(ExecuteSqlite(db, kMakeStateTable));
+  auto has_collections = HasCollectionsColumn(db);
+  if (!has_collections) return Fail(has_collections.error());
+  if (!*has_collections) SB_RETURN_IF_ERROR(ExecuteSqlite(db, kAddCollections));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db, kMakePairsTable));
   made_own_tables_ = true;
   return {};

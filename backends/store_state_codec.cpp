@@ -2,20 +2,33 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+
 #include "common/bytes.hpp"
 #include "common/check.hpp"
 
 namespace switchback {
-namespace {
 
-constexpr std::uint32_t kStateVersion = 1;
+std::string JoinCollectionNames(const std::vector<std::string>& names) {
+  std::string joined;
+  for (const std::string& name : names) joined += (joined.empty() ? "" : ",") + name;
+  return joined;
+}
 
-}  // namespace
+std::vector<std::string> SplitCollectionNames(std::string_view joined) {
+  std::vector<std::string> names;
+  while (!joined.empty()) {
+    const std::size_t end = std::min(joined.find(','), joined.size());
+    names.emplace_back(joined.substr(0, end));
+    joined.remove_prefix(std::min(end + 1, joined.size()));
+  }
+  return names;
+}
 
 std::string EncodeStoreState(const StampedState& stamped) {
   SB_CHECK(stamped.state.fill_key.size() <= kKeyBytesMax, "a fill stops at a key");
   std::string bytes;
-  AppendInteger(bytes, kStateVersion);
+  AppendInteger(bytes, StateVersionOf(stamped.state));
   AppendInteger(bytes, stamped.commit_id);
   AppendInteger(bytes, stamped.state.epoch);
   AppendInteger(bytes, stamped.state.applied_sequence);
@@ -23,6 +36,8 @@ std::string EncodeStoreState(const StampedState& stamped) {
   AppendSized(bytes, stamped.state.log_id);
   AppendSized(bytes, stamped.state.fill_collection);
   AppendSized(bytes, stamped.state.fill_key);
+  if (stamped.state.is_partial())
+    AppendSized(bytes, JoinCollectionNames(stamped.state.collections));
   AppendInteger(bytes, static_cast<std::uint64_t>(XXH3_64bits(bytes.data(), bytes.size())));
   return bytes;
 }
@@ -38,7 +53,8 @@ Result<StampedState> DecodeStoreState(std::string_view bytes) {
     return Fail(ErrorCode::kCorruption, "the store's state does not match its checksum");
   }
   ByteReader reader(body);
-  if (const auto version = reader.ReadInteger<std::uint32_t>(); version != kStateVersion) {
+  const auto version = reader.ReadInteger<std::uint32_t>();
+  if (!IsKnownStateVersion(version)) {
     return Fail(ErrorCode::kUnsupported, "the store's state has version " +
                                              std::to_string(version) +
                                              ", written by a newer switchback");
@@ -51,6 +67,8 @@ Result<StampedState> DecodeStoreState(std::string_view bytes) {
   stamped.state.log_id = reader.ReadSized();
   stamped.state.fill_collection = reader.ReadSized();
   stamped.state.fill_key = reader.ReadSized();
+  if (version == kPartialStateVersion)
+    stamped.state.collections = SplitCollectionNames(reader.ReadSized());
   if (!reader.is_ok() || reader.remaining() != 0) {
     return Fail(ErrorCode::kCorruption, "the store's state is cut short");
   }

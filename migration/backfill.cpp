@@ -100,6 +100,8 @@ Result<FillStep> Backfill::NextFromSnapshot(const StoreState& committed) {
   step.state = committed;
   step.state.epoch = source->epoch;
   FillCursor cursor(committed);
+  if (cursor.is_at_start()) step.state.collections = options_.collections;
+  wanted_ = step.state.collections;
   // With nothing filled no effect is in range, so the target's sequence may jump to the source's.
   std::uint64_t reached = source->applied_sequence;
   if (!cursor.is_at_start()) {
@@ -136,6 +138,8 @@ Status Backfill::CheckSource(const StoreState& committed, const StoreState& sour
   if (source.is_filling) {
     return Fail(ErrorCode::kRefused, "fill: the source is itself being filled");
   }
+  if (source.is_partial())
+    return Fail(ErrorCode::kRefused, "fill: the source holds some of the collections only");
   if (!committed.fill_collection.empty() && source.epoch != committed.epoch) {
     return Fail(ErrorCode::kNotFound,
                 "fill: the source was restored since the fill began: start it from the beginning");
@@ -198,7 +202,7 @@ std::size_t Backfill::AddCovered(const LogBatch& batch, const FillCursor& cursor
   std::size_t bytes = 0;
   for (const Effect& effect : batch.effects) {
     SB_CHECK(effect.collection != nullptr, "an effect belongs to a collection");
-    if (!cursor.Covers(effect)) continue;
+    if (!cursor.Covers(effect) || !IsWanted(effect.collection->name)) continue;
     effects.push_back(
         {effect.kind, effect.collection, arena_.Copy(effect.key), arena_.Copy(effect.value)});
     bytes += effect.key.size() + effect.value.size();
@@ -210,15 +214,12 @@ Result<bool> Backfill::AddChunk(FillCursor& cursor, std::vector<Effect>& effects
   chunk_bytes_max_ = options_.throttle == nullptr
                          ? options_.chunk_bytes_max
                          : options_.throttle->ChunkBytes(options_.chunk_bytes_max);
-  const auto names = view_->CollectionNames();
-  if (!names) return Fail(names.error());
-  SB_CHECK(std::is_sorted(names->begin(), names->end()), "collections come in the cursor's order");
-  auto name = std::lower_bound(names->begin(), names->end(), cursor.collection);
-  for (; name != names->end(); ++name) {
-    const auto collection = access_.catalog().Intern(*name);
-    if (!collection) return Fail(WithContext(collection.error(), "fill " + *name));
-    const auto is_finished = AddRecords(**collection, cursor, effects);
-    if (!is_finished) return Fail(WithContext(is_finished.error(), "fill " + *name));
+  const auto collections = CollectionsToFill();
+  if (!collections) return Fail(collections.error());
+  for (const Collection* collection : *collections) {
+    if (collection->name < cursor.collection) continue;
+    const auto is_finished = AddRecords(*collection, cursor, effects);
+    if (!is_finished) return Fail(WithContext(is_finished.error(), "fill " + collection->name));
     if (!*is_finished) return false;
   }
   return true;
@@ -280,14 +281,30 @@ Status Backfill::UpdateTotals(const FillCursor& cursor, bool is_last) {
   return {};
 }
 
-Result<std::uint64_t> Backfill::CountRecords() {
+bool Backfill::IsWanted(const std::string& collection) const {
+  return wanted_.empty() || std::binary_search(wanted_.begin(), wanted_.end(), collection);
+}
+
+Result<std::vector<const Collection*>> Backfill::CollectionsToFill() {
   const auto names = view_->CollectionNames();
   if (!names) return Fail(names.error());
-  std::uint64_t total = 0;
+  SB_CHECK(std::is_sorted(names->begin(), names->end()), "collections come in the cursor's order");
+  std::vector<const Collection*> collections;
   for (const std::string& name : *names) {
+    if (!IsWanted(name)) continue;
     const auto collection = access_.catalog().Intern(name);
-    if (!collection) return Fail(collection.error());
-    const auto count = view_->Count(**collection);
+    if (!collection) return Fail(WithContext(collection.error(), "fill " + name));
+    collections.push_back(*collection);
+  }
+  return collections;
+}
+
+Result<std::uint64_t> Backfill::CountRecords() {
+  const auto collections = CollectionsToFill();
+  if (!collections) return Fail(collections.error());
+  std::uint64_t total = 0;
+  for (const Collection* collection : *collections) {
+    const auto count = view_->Count(*collection);
     if (!count) return Fail(count.error());
     total += *count;
   }
@@ -298,15 +315,13 @@ Result<std::uint64_t> Backfill::CountRecords() {
 // speed.
 Result<std::uint64_t> Backfill::CountCovered(const FillCursor& cursor) {
   if (cursor.is_at_start()) return std::uint64_t{0};
-  const auto names = view_->CollectionNames();
-  if (!names) return Fail(names.error());
+  const auto collections = CollectionsToFill();
+  if (!collections) return Fail(collections.error());
   std::uint64_t covered = 0;
-  for (const std::string& name : *names) {
-    if (name > cursor.collection) break;
-    const auto collection = access_.catalog().Intern(name);
-    if (!collection) return Fail(collection.error());
-    if (name < cursor.collection) {
-      const auto count = view_->Count(**collection);
+  for (const Collection* collection : *collections) {
+    if (collection->name > cursor.collection) break;
+    if (collection->name < cursor.collection) {
+      const auto count = view_->Count(*collection);
       if (!count) return Fail(count.error());
       covered += *count;
       continue;
@@ -316,7 +331,7 @@ Result<std::uint64_t> Backfill::CountCovered(const FillCursor& cursor) {
       covered += 1;
       return true;
     };
-    SB_RETURN_IF_ERROR(view_->Scan(**collection, {}, count_key));
+    SB_RETURN_IF_ERROR(view_->Scan(*collection, {}, count_key));
   }
   return covered;
 }

@@ -27,6 +27,8 @@ namespace switchback {
 
 struct BackfillOptions {
   Role source = Role::kLegacy;
+  // What a fill that begins is to hold, sorted; empty = all. One that goes on keeps to its state.
+  std::vector<std::string> collections;
 
   // One step carries at most this much of the source, but always one record.
   std::size_t chunk_record_count_max = 16384;
@@ -88,6 +90,9 @@ class Backfill : public FillSource {
                           std::vector<Effect>& effects);
   [[nodiscard]] bool HasRoomFor(std::size_t record_bytes) const;
   Status UpdateTotals(const FillCursor& cursor, bool is_last);
+  [[nodiscard]] bool IsWanted(const std::string& collection) const;
+  // The collections of the snapshot that the target is to hold, in the cursor's order.
+  Result<std::vector<const Collection*>> CollectionsToFill();
   Result<std::uint64_t> CountRecords();
   Result<std::uint64_t> CountCovered(const FillCursor& cursor);
 
@@ -103,6 +108,7 @@ class Backfill : public FillSource {
   SteadyTime not_before_;            // of the next step
   std::size_t chunk_bytes_max_ = 0;  // of the step at hand
   std::uint64_t step_count_ = 0;
+  std::vector<std::string> wanted_;  // of the step at hand; empty = all
 };
 
 }  // namespace switchback

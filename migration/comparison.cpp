@@ -116,14 +116,20 @@ Status Comparison::CompareCollections(const WindowBudget& budget, Window& window
   return {};
 }
 
+bool Comparison::IsCompared(const std::string& name) {
+  const auto& wanted = options_.collections;
+  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end())
+    return false;
+  const Collection* known = pair_.catalog().Find(name);
+  return known == nullptr ||
+         (known->IsHeldBy(Index(Role::kLegacy)) && known->IsHeldBy(Index(Role::kUnified)));
+}
+
 Result<std::vector<std::string>> Comparison::CollectionsLeft(const ComparisonProgress& reached) {
   auto names = pair_.CollectionNames();
   if (!names) return names;
   std::erase_if(*names, [&](const std::string& name) {
-    const auto& wanted = options_.collections;
-    const bool is_wanted =
-        wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-    return !is_wanted || name < reached.collection;
+    return name < reached.collection || !IsCompared(name);
   });
   return names;
 }
@@ -176,8 +182,7 @@ Status Comparison::UpdateTotal() {
   if (!names) return Fail(names.error());
   std::uint64_t total = 0;
   for (const std::string& name : *names) {
-    const auto& wanted = options_.collections;
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
+    if (!IsCompared(name)) continue;
     const auto collection = pair_.catalog().Intern(name);
     if (!collection) return Fail(collection.error());
     const auto count = pair_.view(Role::kLegacy).Count(**collection);

@@ -89,6 +89,8 @@ class Comparison {
   [[nodiscard]] bool IsNeeded(const Effect& effect) const;
   Status CompareCollections(const WindowBudget& budget, Window& window, ComparisonProgress& reached,
                             std::vector<RecordName>& found);
+  // Asked for, and held by both.
+  [[nodiscard]] bool IsCompared(const std::string& name);
   Result<std::vector<std::string>> CollectionsLeft(const ComparisonProgress& reached);
   // True when the collection is finished.
   Result<bool> CompareChunk(const Collection& collection, std::uint64_t bytes_max,

@@ -30,6 +30,14 @@ void Take(const Json& json, const char* name, std::optional<double>& member) {
   if (found != json.end() && found->is_number()) member = found->get<double>();
 }
 
+void Take(const Json& json, const char* name, std::vector<std::string>& member) {
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_array()) return;
+  for (const Json& text : *found) {
+    if (text.is_string()) member.push_back(text.get<std::string>());
+  }
+}
+
 bool TakePhase(const std::string& name, MigrationPhase& phase) {
   for (const MigrationPhaseRule& rule : kMigrationPhases) {
     if (name != rule.name) continue;
@@ -53,6 +61,7 @@ bool TakeRole(const std::string& name, Role& role) {
 std::string MigrationRecordToJson(const MigrationRecord& record) {
   Json json{{"phase", MigrationPhaseName(record.phase)},
             {"target", RoleName(record.target)},
+            {"collections", record.collections},
             {"operation", record.operation},
             {"actor", record.actor},
             {"reason", record.reason},
@@ -89,6 +98,7 @@ Result<MigrationRecord> ParseMigrationRecord(std::string_view text) {
   }
   if (!TakePhase(phase, record.phase) || !TakeRole(target, record.target))
     return Fail(ErrorCode::kCorruption, "the journal's record of the migration is not readable");
+  Take(json, "collections", record.collections);
   Take(json, "operation", record.operation);
   Take(json, "actor", record.actor);
   Take(json, "reason", record.reason);

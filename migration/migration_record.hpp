@@ -86,7 +86,8 @@ struct VerifyOutcome {
 struct MigrationRecord {
   MigrationPhase phase = kIdle;
   Role target = Role::kUnified;
-  std::int64_t operation = 0;  // in the journal; 0 = none yet
+  std::vector<std::string> collections;  // those that are migrated, sorted; empty = all
+  std::int64_t operation = 0;            // in the journal; 0 = none yet
   std::string actor;
   std::string reason;
   std::string started_at;

@@ -13,10 +13,6 @@ namespace {
 constexpr double kRollBackSecondsMin = 1;
 constexpr double kCheckRecordsPerSecond = 2e6;
 
-std::string Because(const FollowerStatus& store) {
-  return store.reason.empty() ? "" : ": " + store.reason;
-}
-
 // When no phase says more: what the stores say by themselves.
 std::string IdleState(const FollowerStatus& target, const MigrationRecord& record) {
   switch (target.state) {
@@ -106,6 +102,10 @@ void AddAnswers(const ServiceStatus& service, const MigrationRecord& record,
 
 }  // namespace
 
+std::string Because(const FollowerStatus& store) {
+  return store.reason.empty() ? "" : ": " + store.reason;
+}
+
 std::string WhyUnverified(const MigrationRecord& record) {
   if (!record.is_unified_unverified || record.is_unverified_allowed) return "";
   if (record.phase == kVerifying) return "the copy is being verified";
@@ -151,6 +151,8 @@ std::string WhyNotComplete(const ServiceStatus& service, const MigrationRecord& 
       return fmt::format("{} is {}{}", RoleName(role), FollowerStateName(store.state),
                          Because(store));
   }
+  if (!service.followers[Index(Role::kUnified)].collections.empty())
+    return "unified holds some of the collections only: `switchback migrate start` copies the rest";
   if (service.routing.effective_percentage < 100)
     return fmt::format("unified answers {:.6g} % of the keys: send it all first",
                        service.routing.effective_percentage);
@@ -166,6 +168,7 @@ MigrationStatus SummarizeMigration(const ServiceStatus& service, const Migration
   status.state = StateName(target, record);
   status.phase = MigrationPhaseName(record.phase);
   status.target = RoleName(record.target);
+  status.collections = record.collections;
   status.operation = record.operation;
   status.actor = record.actor;
   status.reason = record.reason;

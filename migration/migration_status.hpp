@@ -37,8 +37,9 @@ struct MigrationStatus {
   // "locked"        the way back keeps failing; `error` says at what and what to do
   // "completing", "completed"  legacy is being, was let go
   std::string state;
-  std::string phase;   // of the journal's record (migration_record.hpp)
-  std::string target;  // "unified", or "legacy" when it runs in reverse
+  std::string phase;                     // of the journal's record (migration_record.hpp)
+  std::string target;                    // "unified", or "legacy" when it runs in reverse
+  std::vector<std::string> collections;  // those that are migrated; empty = all
   std::int64_t operation = 0;
   std::string actor;
   std::string reason;
@@ -52,7 +53,7 @@ struct MigrationStatus {
   std::optional<double> eta_seconds;
   std::uint64_t lag_batches = 0;  // that the target has yet to apply
   std::string current_collection;
-  std::string error;  // "running" with an error means it is being tried again
+  std::string error;    // "running" with an error means it is being tried again
   std::string waiting;  // why the copy stands still at this moment; "" when it does not
   std::string note;
   std::string last_result;
@@ -86,6 +87,8 @@ struct FillAttempt {
 MigrationStatus SummarizeMigration(const ServiceStatus& service, const MigrationRecord& record,
                                    const FillAttempt* attempt);
 
+// ": " and the reason why a store is as it is, "" without one.
+std::string Because(const FollowerStatus& store);
 // Why a flag must not send keys to unified yet, as far as the migration knows; "" when it may.
 std::string WhyUnverified(const MigrationRecord& record);
 // The same for removing what was copied, and for letting legacy go.

@@ -1,7 +1,8 @@
 #include "migration/migrator.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/check.hpp"
@@ -12,13 +13,14 @@ namespace switchback {
 namespace {
 
 constexpr const char* kDocument = "migration";
+constexpr std::chrono::milliseconds kForgetWaitMax{10'000};
 
 std::string Named(const std::string& actor) {
   return actor.empty() ? "somebody" : actor;
 }
 
-std::string Because(const FollowerStatus& store) {
-  return store.reason.empty() ? "" : ": " + store.reason;
+std::string NamesText(const std::vector<std::string>& collections) {
+  return collections.empty() ? "all collections" : fmt::format("{}", fmt::join(collections, ", "));
 }
 
 }  // namespace
@@ -96,7 +98,8 @@ std::string Migrator::Where() const {
 
 // --- Starting ---
 
-Status Migrator::CheckMayStart(Role target_role, const ServiceStatus& status) const {
+Status Migrator::CheckMayStart(const MigrationRequest& request, const ServiceStatus& status) const {
+  const Role target_role = request.target;
   const Role source_role = Other(target_role);
   const FollowerStatus& source = status.followers[Index(source_role)];
   const FollowerStatus& target = status.followers[Index(target_role)];
@@ -110,35 +113,66 @@ Status Migrator::CheckMayStart(Role target_role, const ServiceStatus& status) co
     case kLocked: return Fail(ErrorCode::kRefused, Where() + ": " + record_.locked_reason);
     default: break;
   }
-  if (target.state == FollowerState::kInSync)
+  const bool is_other_set = target.collections != request.collections;
+  if (target.state == FollowerState::kInSync && !is_other_set)
     return Fail(ErrorCode::kRefused,
                 fmt::format("{} holds every record and is in sync: there is nothing to fill",
                             RoleName(target_role)));
+  // It is filled anew, and out of service meanwhile.
+  if (target.state == FollowerState::kInSync && status.routing.desired_percentage > 0)
+    return Fail(ErrorCode::kRefused,
+                fmt::format("{} holds {} and the flag sends {:.6g} % of the keys there: switch it "
+                            "off first, then start again",
+                            RoleName(target_role), NamesText(target.collections),
+                            status.routing.desired_percentage));
   if (target.state == FollowerState::kCatchingUp)
     return Fail(ErrorCode::kConflict, fmt::format("{} is filled and catches up, {} batches behind",
                                                   RoleName(target_role), target.lag_batches));
   if (source.state != FollowerState::kInSync)
     return Fail(ErrorCode::kRefused, fmt::format("{}, the source, is {}{}", RoleName(source_role),
                                                  FollowerStateName(source.state), Because(source)));
+  if (!source.collections.empty())
+    return Fail(ErrorCode::kRefused,
+                fmt::format("{}, the source, holds {} only", RoleName(source_role),
+                            NamesText(source.collections)));
   return {};
 }
 
-Status Migrator::Start(const MigrationRequest& request) {
+Status Migrator::CheckCollections(const MigrationRequest& request) const {
+  if (request.collections.empty()) return {};
+  if (request.target == Role::kLegacy)
+    return Fail(ErrorCode::kInvalidArgument, "a copy in reverse is one of all collections");
+  const auto known = service_.CollectionNames();
+  if (!known) return Fail(known.error());
+  for (const std::string& name : request.collections) {
+    if (!std::binary_search(known->begin(), known->end(), name))
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("there is no collection \"{}\": there {}", name,
+                              known->empty() ? "is none" : "is " + NamesText(*known)));
+  }
+  return {};
+}
+
+Status Migrator::Start(const MigrationRequest& asked) {
   MutexLock lock(mutex_);
   const ServiceStatus status = service_.GetStatus();
-  SB_RETURN_IF_ERROR(CheckMayStart(request.target, status));
+  MigrationRequest request = asked;
+  std::sort(request.collections.begin(), request.collections.end());
+  const auto repeated = std::unique(request.collections.begin(), request.collections.end());
+  request.collections.erase(repeated, request.collections.end());
+  SB_RETURN_IF_ERROR(CheckMayStart(request, status));
+  SB_RETURN_IF_ERROR(CheckCollections(request));
   MigrationRecord next;
   next.settings = record_.settings;
   next.is_unified_unverified = record_.is_unified_unverified || request.target == Role::kUnified;
   next.phase = kCopying;
   next.target = request.target;
+  next.collections = request.collections;
   next.actor = request.actor;
   next.reason = request.reason;
   SB_RETURN_IF_ERROR(ChangeMigrationSettings(request.settings_json, next.settings));
   const MigrationRecord before = record_;
-  record_.target = request.target;  // ChooseMode looks at it
-  const auto mode = ChooseMode();
-  record_.target = before.target;
+  const auto mode = ChooseMode(next);
   if (!mode) return Fail(mode.error());
   Measure(status);
   next.read_p99_before_us = reads_.LongP99();
@@ -153,7 +187,8 @@ Status Migrator::Start(const MigrationRequest& request) {
   invalid_.reset();
   SB_RETURN_IF_ERROR(Move(next));
   Measure(status);  // so that a rate holds from the first step on
-  auto begun = BeginFill(*mode);
+  Status begun = ForgetOtherSet(status);
+  if (begun) begun = BeginFill(*mode);
   if (begun) return {};
   // Nothing has begun: as before.
   SB_RETURN_IF_ERROR(journal_.EndOperation(*operation, "failed", "{}"));
@@ -161,23 +196,35 @@ Status Migrator::Start(const MigrationRequest& request) {
   return begun;
 }
 
-Result<StoreState> Migrator::TargetState() const {
-  auto view = service_.fill_access().NewStoreView(record_.target);
-  if (!view)
-    return Fail(WithContext(view.error(), fmt::format("open {}", RoleName(record_.target))));
+// A store that holds another set of collections than the migration is about holds nothing that
+// counts.
+Status Migrator::ForgetOtherSet(const ServiceStatus& status) {
+  const FollowerStatus& target = status.followers[Index(record_.target)];
+  if (target.state != FollowerState::kInSync || target.collections == record_.collections)
+    return {};
+  return service_.ForgetStore(record_.target, "it is filled with another set of collections",
+                              kForgetWaitMax);
+}
+
+Result<StoreState> Migrator::StateOf(Role role) const {
+  auto view = service_.fill_access().NewStoreView(role);
+  if (!view) return Fail(WithContext(view.error(), fmt::format("open {}", RoleName(role))));
   SB_RETURN_IF_ERROR((*view)->Begin());
   auto state = (*view)->State();
   (*view)->End();
   return state;
 }
 
-Result<FillMode> Migrator::ChooseMode() const {
+Result<FillMode> Migrator::ChooseMode(const MigrationRecord& record) const {
   if (progress_ != nullptr && progress_->Figures().needs_scratch) return FillMode::kFromScratch;
-  const auto state = TargetState();
+  const auto state = StateOf(record.target);
   if (!state) return Fail(state.error());
-  if (!state->log_id.empty()) return state->is_filling ? FillMode::kResume : FillMode::kFromScratch;
+  if (!state->log_id.empty()) {
+    const bool is_same = state->fill_collection.empty() || state->collections == record.collections;
+    return state->is_filling && is_same ? FillMode::kResume : FillMode::kFromScratch;
+  }
   // A fill empties its target. Records of unknown origin are somebody's data (I9).
-  auto view = service_.fill_access().NewStoreView(record_.target);
+  auto view = service_.fill_access().NewStoreView(record.target);
   if (!view) return Fail(view.error());
   SB_RETURN_IF_ERROR((*view)->Begin());
   const auto records = CountTargetRecords(**view);
@@ -187,7 +234,7 @@ Result<FillMode> Migrator::ChooseMode() const {
     return Fail(ErrorCode::kRefused,
                 fmt::format("{} holds {} records that Switchback did not write, and a fill would "
                             "delete them: move the file away first",
-                            RoleName(record_.target), *records));
+                            RoleName(record.target), *records));
   }
   return FillMode::kFromScratch;
 }
@@ -215,6 +262,7 @@ Status Migrator::BeginFill(FillMode mode) {
   auto progress = std::make_shared<BackfillProgress>(clock_);
   BackfillOptions options = options_.backfill;
   options.source = source();
+  options.collections = record_.collections;
   options.throttle = throttle_;
   options.invalid = invalid_;
   auto fill = std::make_unique<Backfill>(service_.fill_access(), options, progress);
@@ -228,13 +276,14 @@ Status Migrator::BeginFill(FillMode mode) {
 
 Status Migrator::ResumeIfInterrupted() {
   MutexLock lock(mutex_);
-  const auto state = TargetState();
+  const auto state = StateOf(record_.target);
   if (!state) return Fail(state.error());
   const bool is_interrupted = state->is_filling && !state->fill_collection.empty();
   // A fill that the journal knows nothing of: that of a version before it, or of a library's user.
   if (record_.phase == kIdle && is_interrupted) {
     MigrationRecord next = record_;
     next.phase = kCopying;
+    next.collections = state->collections;
     next.started_at = FormatUtc(clock_.WallNow());
     next.is_unified_unverified = next.target == Role::kUnified;
     SB_RETURN_IF_ERROR(Move(std::move(next)));
@@ -242,7 +291,8 @@ Status Migrator::ResumeIfInterrupted() {
   if (record_.phase != kCopying) return {};
   if (!state->is_filling && !state->log_id.empty()) return {};  // filled: it catches up
   Measure(service_.GetStatus());
-  return BeginFill(state->is_filling ? FillMode::kResume : FillMode::kFromScratch);
+  const auto mode = ChooseMode(record_);
+  return mode ? BeginFill(*mode) : Status(Fail(mode.error()));
 }
 
 // --- An operator's other calls ---
@@ -385,9 +435,7 @@ void Migrator::OnVerifyEnd(const VerifyResult& result) {
   next.is_unified_unverified = result.differences != 0;
   Status saved;
   if (record_.phase == kVerifying) {
-    next.phase = kReady;
-    saved = Move(std::move(next));
-    if (saved) saved = journal_.EndOperation(record_.operation, "done", "{}");
+    saved = EndCopy(std::move(next));
   } else {
     saved = Save(std::move(next));
   }
@@ -397,6 +445,12 @@ void Migrator::OnVerifyEnd(const VerifyResult& result) {
       EndCompletion(Fail(ErrorCode::kRefused, "the verify before it found differences"));
   }
   if (!saved) LogWarning("migration: cannot journal a verify: {}", saved.error().message);
+}
+
+Status Migrator::EndCopy(MigrationRecord next) {
+  next.phase = kReady;
+  SB_RETURN_IF_ERROR(Move(std::move(next)));
+  return journal_.EndOperation(record_.operation, "done", "{}");
 }
 
 MigrationStatus Migrator::GetStatus() {

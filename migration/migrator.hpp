@@ -47,8 +47,9 @@ struct MigratorOptions {
 };
 
 struct MigrationRequest {
-  Role target = Role::kUnified;  // kLegacy: in reverse
-  std::string actor = {};        // who asks; "" = unknown
+  Role target = Role::kUnified;               // kLegacy: in reverse
+  std::vector<std::string> collections = {};  // those alone; none = all
+  std::string actor = {};                     // who asks; "" = unknown
   std::string reason = {};
   std::string settings_json = "{}";  // changes to the settings
 };
@@ -77,7 +78,8 @@ class Migrator {
   // --- An operator's calls ---
   // Begins a copy, or goes on with one. kConflict (one is under way; names who began it),
   // kRefused (the target is in sync already; the source is not; the target holds records that
-  // Switchback did not write), kInvalidArgument (settings).
+  // Switchback did not write; it serves with another set of collections), kInvalidArgument
+  // (settings, collections that do not exist).
   Status Start(const MigrationRequest& request) SB_EXCLUDES(mutex_);
   // kRefused, with how it stands, where the call makes no sense. Repeating one does no harm.
   Status Pause(const std::string& actor) SB_EXCLUDES(mutex_);
@@ -118,10 +120,13 @@ class Migrator {
   Status Save(MigrationRecord next) SB_REQUIRES(mutex_);
   void Publish(MigrationRecord next) SB_REQUIRES(mutex_) SB_EXCLUDES(gate_mutex_);
 
-  Status CheckMayStart(Role target, const ServiceStatus& status) const SB_REQUIRES(mutex_);
-  Result<FillMode> ChooseMode() const SB_REQUIRES(mutex_);
+  Status CheckMayStart(const MigrationRequest& request, const ServiceStatus& status) const
+      SB_REQUIRES(mutex_);
+  Status CheckCollections(const MigrationRequest& request) const SB_REQUIRES(mutex_);
+  Status ForgetOtherSet(const ServiceStatus& status) SB_REQUIRES(mutex_);
+  Result<FillMode> ChooseMode(const MigrationRecord& record) const SB_REQUIRES(mutex_);
   Result<std::uint64_t> CountTargetRecords(ReadView& view) const SB_REQUIRES(mutex_);
-  Result<StoreState> TargetState() const SB_REQUIRES(mutex_);
+  Result<StoreState> StateOf(Role role) const SB_REQUIRES(mutex_);
   Status BeginFill(FillMode mode) SB_REQUIRES(mutex_);
   [[nodiscard]] std::string Where() const SB_REQUIRES(mutex_);
   Status BeginRollback(MigrationRecord next, const std::string& trigger, const std::string& actor,
@@ -134,7 +139,8 @@ class Migrator {
   void TickVerifying(const ServiceStatus& status) SB_REQUIRES(mutex_);
   // Begins a verify unless one runs or was just tried.
   void VerifyIfDue() SB_REQUIRES(mutex_);
-  void EndUnverified() SB_REQUIRES(mutex_);
+  // The target holds everything, and it was compared or need not be.
+  Status EndCopy(MigrationRecord next) SB_REQUIRES(mutex_);
   // Whether legacy can be let go now.
   bool TickCompleting(const ServiceStatus& status) SB_REQUIRES(mutex_);
   void EndCompletion(const Status& outcome) SB_REQUIRES(mutex_);

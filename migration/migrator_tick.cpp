@@ -76,7 +76,10 @@ void Migrator::CountActiveTime() {
 void Migrator::TickCopying(const ServiceStatus& status) {
   CountActiveTime();
   const FollowerStatus& target = status.followers[Index(record_.target)];
-  if (target.state == FollowerState::kInSync) return CopyDone();
+  if (target.state == FollowerState::kInSync && target.collections == record_.collections)
+    return CopyDone();
+  if (auto forgotten = ForgetOtherSet(status); !forgotten)
+    LogWarning("migration: {}", forgotten.error().message);
   const bool is_to_be_filled =
       target.state == FollowerState::kDetached || target.state == FollowerState::kBackfilling;
   if (is_to_be_filled && !target.is_fill_under_way) GoOnWithFill(target);
@@ -87,7 +90,7 @@ void Migrator::TickCopying(const ServiceStatus& status) {
 void Migrator::GoOnWithFill(const FollowerStatus& target) {
   if (clock_.Now() < retry_at_) return;
   retry_at_ = clock_.Now() + kRetryInterval;
-  const auto mode = ChooseMode();
+  const auto mode = ChooseMode(record_);
   if (mode && progress_ != nullptr && progress_->Figures().needs_scratch) {
     MigrationRecord next = record_;
     next.note = fmt::format(
@@ -103,10 +106,9 @@ void Migrator::GoOnWithFill(const FollowerStatus& target) {
 void Migrator::CopyDone() {
   MigrationRecord next = record_;
   const bool is_verified = options_.start_verify && record_.settings.is_verified_after;
-  next.phase = is_verified ? kVerifying : kReady;
+  next.phase = kVerifying;
   next.verify = {};
-  Status moved = Move(std::move(next));
-  if (moved && !is_verified) moved = journal_.EndOperation(record_.operation, "done", "{}");
+  const Status moved = is_verified ? Move(std::move(next)) : EndCopy(std::move(next));
   if (!moved) return LogWarning("migration: cannot journal its end: {}", moved.error().message);
   active_at_.reset();
   is_verify_running_ = false;
@@ -123,17 +125,10 @@ void Migrator::TickVerifying(const ServiceStatus& status) {
       LogWarning("migration: {}", moved.error().message);
     return;
   }
-  if (!record_.settings.is_verified_after) return EndUnverified();
-  VerifyIfDue();
-}
-
-// An operator has changed their mind while it was being verified.
-void Migrator::EndUnverified() {
-  MigrationRecord next = record_;
-  next.phase = kReady;
-  Status ended = Move(std::move(next));
-  if (ended) ended = journal_.EndOperation(record_.operation, "done", "{}");
-  if (!ended) LogWarning("migration: cannot journal its end: {}", ended.error().message);
+  if (record_.settings.is_verified_after) return VerifyIfDue();
+  // An operator has changed their mind while it was being verified.
+  if (auto ended = EndCopy(record_); !ended)
+    LogWarning("migration: cannot journal its end: {}", ended.error().message);
 }
 
 void Migrator::VerifyIfDue() {

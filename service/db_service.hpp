@@ -70,6 +70,7 @@ struct FollowerStatus {
   std::uint64_t apply_failures = 0;
   BackendStats store;
   std::vector<UnservableCollection> unservable;
+  std::vector<std::string> collections;  // those it holds; none = all
 };
 
 // How the flag stands: what is asked for, and what is in effect.
@@ -147,7 +148,7 @@ class DbService {
 
   [[nodiscard]] virtual std::unique_ptr<WatchSet> NewWatchSet() = 0;
 
-  // Names of the collections that exist now, sorted.
+  // Names of the collections that exist now, sorted. From a store that holds them all.
   virtual Result<std::vector<std::string>> CollectionNames() = 0;
 
   // Waits until every attached store has applied and made durable all that was acknowledged before
@@ -183,12 +184,13 @@ class DbService {
   // Lets legacy go: takes it out of service, complete up to some batch and durable, removes every
   // trace of Switchback from it and leaves it where it is. From then on legacy is an empty store
   // elsewhere, to be filled when the way back is wanted. Calling it again after an error or a crash
-  // goes on with it. Gives the path of what was kept. kRefused when unified is not in sync, kBusy
-  // when legacy did not keep up for `wait_max`.
+  // goes on with it. Gives the path of what was kept. kRefused when unified is not in sync or holds
+  // some collections only, kBusy when legacy did not keep up for `wait_max`.
   virtual Result<std::string> RetireLegacy(std::chrono::milliseconds wait_max) = 0;
 
   // Takes that role out of service for good: its records count for nothing from now on, durably. A
-  // fill of it ends. kRefused when the other role is not in sync; kBusy as RunOnStore.
+  // fill of it ends. kRefused when the other role is not in sync, or holds some collections only;
+  // kBusy as RunOnStore.
   virtual Status ForgetStore(Role role, const std::string& reason,
                              std::chrono::milliseconds wait_max) = 0;
   // Takes that role out of service and removes all that it holds: a store as if never filled.

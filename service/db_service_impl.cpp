@@ -83,6 +83,11 @@ Result<bool> HasRecords(Backend& backend, CollectionCatalog& catalog) {
   return false;
 }
 
+tl::unexpected<Error> FailPartial(Role role) {
+  return Fail(ErrorCode::kRefused,
+              std::string(RoleName(role)) + " holds some of the collections only");
+}
+
 }  // namespace
 
 // --- Opening ---
@@ -406,7 +411,7 @@ void DbServiceImpl::KeepHouse() {
 void DbServiceImpl::TrimLog() {
   if (log_->GetSize().bytes > options_.log_bytes_max) {
     for (const Role role : kRoles) {
-      if (follower(role).is_in_sync() || !follower(Other(role)).is_in_sync()) continue;
+      if (follower(role).is_in_sync() || !follower(Other(role)).is_whole()) continue;
       if (follower(role).NeedsLogFrom() >= follower(Other(role)).NeedsLogFrom()) continue;
       follower(role).GiveUp("held the commit log back past its limit of " +
                             std::to_string(options_.log_bytes_max) + " bytes; it needs a new fill");
@@ -530,14 +535,16 @@ Status DbServiceImpl::AcceptForeignLegacy() {
 // What is not in sync may lack records, or have some that are not ours (I8).
 Status DbServiceImpl::MayFill(Role target) const {
   const FollowerState source = follower(Other(target)).state();
-  if (source == FollowerState::kInSync) return {};
+  if (follower(Other(target)).is_whole()) return {};
+  if (source == FollowerState::kInSync) return FailPartial(Other(target));
   return Fail(ErrorCode::kRefused, std::string("cannot fill ") + RoleName(target) + ": " +
                                        RoleName(Other(target)) + " is " +
                                        FollowerStateName(source));
 }
 
 Status DbServiceImpl::MayGiveUp(Role role) const {
-  if (follower(Other(role)).is_in_sync()) return {};
+  if (follower(Other(role)).is_whole()) return {};
+  if (follower(Other(role)).is_in_sync()) return FailPartial(Other(role));
   return Fail(ErrorCode::kRefused, std::string(RoleName(Other(role))) + " is " +
                                        FollowerStateName(follower(Other(role)).state()) + ": " +
                                        RoleName(role) + " may hold records that it lacks");

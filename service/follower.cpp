@@ -49,7 +49,7 @@ void Follower::Place(FollowerState state, const StoreState& committed, std::stri
   SB_CHECK(!thread_.joinable(), "a follower is placed before it starts");
   SB_CHECK(state != FollowerState::kInSync && state != FollowerState::kFailed,
            "it finds out by itself");
-  committed_ = committed;
+  SetCommitted(committed);
   applied_sequence_ = committed.applied_sequence;
   durable_sequence_ = committed.applied_sequence;
   durable_at_ = options_.clock->Now();
@@ -66,7 +66,7 @@ void Follower::Place(FollowerState state, const StoreState& committed, std::stri
   if (committed.applied_sequence > 0) durable_sequence_ = 0;
   // Before the service answers its first read, whoever the memtable covers is in sync.
   if (state == FollowerState::kCatchingUp &&
-      memtable_.Cover(options_.role, committed.applied_sequence)) {
+      memtable_.Cover(options_.role, committed.applied_sequence, !committed.is_partial())) {
     MutexLock lock(mutex_);
     reason_.clear();
     state_.store(FollowerState::kInSync, std::memory_order_release);
@@ -116,6 +116,7 @@ FollowerStatus Follower::GetStatus(std::uint64_t last_sequence) {
   }
   MutexLock lock(mutex_);
   status.path = path_;
+  status.collections = collections_;
   status.state = state();
   status.reason = reason_;
   status.is_fill_under_way = is_fill_under_way_;
@@ -362,6 +363,7 @@ Status Follower::CountForNothing() {
   if (needs_reopen_) SB_RETURN_IF_ERROR(Reopen());
   StoreState nothing = StateAt(0);
   nothing.is_filling = true;
+  nothing.collections.clear();
   SB_RETURN_IF_ERROR(Apply({}, nothing));
   return backend_->MakeDurable();
 }
@@ -376,7 +378,7 @@ Status Follower::BecomeNew() {
 Status Follower::ReadCommitted() {
   auto committed = backend_->State();
   if (!committed) return Fail(committed.error());
-  committed_ = *std::move(committed);
+  SetCommitted(*committed);
   applied_sequence_.store(committed_.applied_sequence, std::memory_order_release);
   durable_sequence_.store(committed_.applied_sequence, std::memory_order_release);
   needs_reopen_ = false;
@@ -397,11 +399,19 @@ StoreState Follower::StateAt(std::uint64_t sequence) const {
   state.log_id = log_.log_id();
   state.epoch = log_.epoch();
   state.applied_sequence = sequence;
+  state.collections = committed_.collections;
   return state;
 }
 
 Status Follower::Apply(std::span<const Effect> effects, const StoreState& state) {
   const SteadyTime start = std::chrono::steady_clock::now();
+  std::vector<Effect> held;
+  if (state.is_partial()) {
+    std::copy_if(
+        effects.begin(), effects.end(), std::back_inserter(held),
+        [&](const Effect& effect) { return effect.collection->IsHeldBy(Index(options_.role)); });
+    effects = held;
+  }
   Status applied = Failpoint("follower.apply");
   if (applied) applied = backend_->Apply(effects, state);
   auto& metrics = metrics_->Of(options_.role, Operation::kApply);
@@ -411,12 +421,22 @@ Status Follower::Apply(std::span<const Effect> effects, const StoreState& state)
     failures_.fetch_add(1);
     return applied;
   }
-  committed_ = state;
+  SetCommitted(state);
   has_commit_to_sync_ = true;
   applied_sequence_.store(state.applied_sequence, std::memory_order_release);
   NoteProgress();
   backoff_ = {};
   return {};
+}
+
+void Follower::SetCommitted(const StoreState& committed) {
+  if (committed.collections != committed_.collections) {
+    catalog_.SetHeld(Index(options_.role), committed.collections);
+    is_partial_.store(committed.is_partial());
+    MutexLock lock(mutex_);
+    collections_ = committed.collections;
+  }
+  committed_ = committed;
 }
 
 void Follower::FollowOnce() {
@@ -478,7 +498,7 @@ Status Follower::Reopen() {
   SB_CHECK(committed->applied_sequence <= log_.last_sequence(),
            "no store is ahead of the log (I3)");
   const bool has_gone_back = committed->applied_sequence < applied_sequence();
-  committed_ = *std::move(committed);
+  SetCommitted(*committed);
   // A disk that dropped what it could not write: the memtable may have let go of it already.
   if (has_gone_back)
     Move(FollowerState::kInSync, FollowerState::kCatchingUp,
@@ -582,7 +602,7 @@ void Follower::CatchUpOnce() {
   {
     MutexLock lock(mutex_);
     if (state() != FollowerState::kCatchingUp) return;
-    if (memtable_.Cover(options_.role, applied_sequence())) {
+    if (memtable_.Cover(options_.role, applied_sequence(), !committed_.is_partial())) {
       reason_.clear();
       state_.store(FollowerState::kInSync, std::memory_order_release);
     }
@@ -617,6 +637,7 @@ Status Follower::BeginFill(FillMode mode) {
     SB_RETURN_IF_ERROR(backend_->Reset());
     StoreState empty = StateAt(0);
     empty.is_filling = true;
+    empty.collections.clear();
     SB_RETURN_IF_ERROR(Apply({}, empty));
     // From now on a power cut leaves a fill to be resumed, not a store that was never filled.
     SB_RETURN_IF_ERROR(backend_->MakeDurable());

@@ -64,6 +64,8 @@ class Follower {
 
   [[nodiscard]] FollowerState state() const { return state_.load(std::memory_order_acquire); }
   [[nodiscard]] bool is_in_sync() const { return state() == FollowerState::kInSync; }
+  // In sync, and holding all collections.
+  [[nodiscard]] bool is_whole() const { return is_in_sync() && !is_partial_.load(); }
   [[nodiscard]] std::uint64_t applied_sequence() const {
     return applied_sequence_.load(std::memory_order_acquire);
   }
@@ -147,6 +149,8 @@ class Follower {
   Status BeginFill(FillMode mode);
   Status Reopen();
   Status Apply(std::span<const Effect> effects, const StoreState& state);
+  // Takes over what the store is known to hold.
+  void SetCommitted(const StoreState& committed) SB_EXCLUDES(mutex_);
   Result<std::shared_ptr<Segment>> ReadSegment();
   void AcceptIfAsked() SB_EXCLUDES(mutex_);
   void OnStoreError(const Error& error) SB_EXCLUDES(mutex_);
@@ -178,6 +182,7 @@ class Follower {
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<SteadyTime::rep> last_progress_{0};
   std::atomic<bool> stop_{false};
+  std::atomic<bool> is_partial_{false};
 
   // The follower's thread only.
   StoreState committed_;
@@ -195,6 +200,7 @@ class Follower {
   mutable Mutex mutex_;
   CondVar wake_;
   std::string path_ SB_GUARDED_BY(mutex_);
+  std::vector<std::string> collections_ SB_GUARDED_BY(mutex_);  // committed_'s
   std::string reason_ SB_GUARDED_BY(mutex_);
   bool is_foreign_ SB_GUARDED_BY(mutex_) = false;  // failed for good until an operator decides
   bool is_accept_asked_ SB_GUARDED_BY(mutex_) = false;

@@ -149,7 +149,7 @@ void Memtable::Evict(std::vector<SegmentPtr>& gone, bool has_coverage_changed) {
   version_.store((tag << 1) | (segments_.empty() ? 0u : 1u), std::memory_order_seq_cst);
 }
 
-bool Memtable::Cover(Role role, std::uint64_t applied_sequence) {
+bool Memtable::Cover(Role role, std::uint64_t applied_sequence, bool is_whole) {
   std::vector<SegmentPtr> gone;
   bool is_covered = false;
   {
@@ -158,7 +158,7 @@ bool Memtable::Cover(Role role, std::uint64_t applied_sequence) {
     const std::uint64_t first =
         segments_.empty() ? last_sequence() + 1 : segments_.front()->first_sequence();
     if (applied_sequence + 1 >= first) {
-      coverage_[Index(role)] = {true, applied_sequence};
+      coverage_[Index(role)] = {true, applied_sequence, is_whole};
       is_covered = true;
       Evict(gone, true);
     }
@@ -183,7 +183,7 @@ bool Memtable::UncoverUnlessLast(Role role) {
   {
     ExclusiveLock lock(mutex_);
     if (!coverage_[Index(role)].is_covered) return true;
-    if (!coverage_[Index(Other(role))].is_covered) return false;
+    if (!IsCoveredWhole(Other(role))) return false;
     coverage_[Index(role)] = {};
     Evict(gone, true);
   }

@@ -64,6 +64,10 @@ class Memtable {
   [[nodiscard]] bool IsCovered(Role role) const SB_REQUIRES_SHARED(mutex_) {
     return coverage_[Index(role)].is_covered;
   }
+  // Whether it is covered and holds all collections.
+  [[nodiscard]] bool IsCoveredWhole(Role role) const SB_REQUIRES_SHARED(mutex_) {
+    return coverage_[Index(role)].is_covered && coverage_[Index(role)].is_whole;
+  }
 
   enum class Found : std::uint8_t { kNothing, kPut, kAbsent };
   // `value` points into the memtable: copy it before the lock is given back.
@@ -109,11 +113,11 @@ class Memtable {
 
   // --- Followers ---
   // Covers the store when the memtable holds everything past `applied_sequence`; false, and nothing
-  // changed, when it does not.
-  bool Cover(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
+  // changed, when it does not. `is_whole`: it holds all collections.
+  bool Cover(Role role, std::uint64_t applied_sequence, bool is_whole = true) SB_EXCLUDES(mutex_);
   void Uncover(Role role) SB_EXCLUDES(mutex_);
-  // The same, unless it is the only covered store; false then. In one step, so that two stores that
-  // fail at once cannot both leave.
+  // The same, unless no other covered store is whole; false then. In one step, so that two stores
+  // that fail at once cannot both leave.
   bool UncoverUnlessLast(Role role) SB_EXCLUDES(mutex_);
   // False when the store is not covered any more.
   bool Applied(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
@@ -148,6 +152,7 @@ class Memtable {
   struct Coverage {
     bool is_covered = false;
     std::uint64_t applied_sequence = 0;
+    bool is_whole = true;
   };
   using SegmentPtr = std::shared_ptr<Segment>;
   // Moves what every covered store has applied to `gone`, for destruction outside of the lock, and

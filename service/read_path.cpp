@@ -64,18 +64,23 @@ void ReadPath::CountError(Role role, Operation operation) {
   tags_[Index(role)] = kNoTag;
 }
 
-Result<Role> ReadPath::ServingLocked(Role desired) const {
-  const auto role = ServingRole(desired, context_.memtable.IsCovered(desired),
-                                context_.memtable.IsCovered(Other(desired)));
+bool ReadPath::MayServe(Role role, const Collection* collection) const {
+  if (collection == nullptr) return context_.memtable.IsCoveredWhole(role);
+  return context_.memtable.IsCovered(role) && collection->IsHeldBy(Index(role));
+}
+
+Result<Role> ReadPath::ServingLocked(Role desired, const Collection* collection) const {
+  const auto role =
+      ServingRole(desired, MayServe(desired, collection), MayServe(Other(desired), collection));
   if (!role)
     return Fail(ErrorCode::kUnavailable,
                 "no store is in sync: see `switchback status` for what is missing");
   return *role;
 }
 
-Result<Role> ReadPath::Serving(Role desired) {
+Result<Role> ReadPath::Serving(Role desired, const Collection* collection) {
   SharedLock lock(context_.memtable.mutex());
-  return ServingLocked(desired);
+  return ServingLocked(desired, collection);
 }
 
 Status ReadPath::OpenView(Role role, std::uint64_t tag) {
@@ -104,10 +109,10 @@ Status ReadPath::Refresh(Role role) {
   return tags_[Index(role)] == tag ? Status{} : OpenView(role, tag);
 }
 
-Result<bool> ReadPath::EnsureFresh(Role role, int attempt) {
+Result<bool> ReadPath::EnsureFresh(Role role, const Collection* collection, int attempt) {
+  if (!MayServe(role, collection)) return LeftService(role);
   if (IsFresh(role)) return true;
   if (attempt < kOptimisticOpens) return false;
-  if (!context_.memtable.IsCovered(role)) return LeftService(role);
   SB_RETURN_IF_ERROR(OpenView(role, Memtable::SnapshotTag(context_.memtable.version())));
   return true;
 }
@@ -115,7 +120,7 @@ Result<bool> ReadPath::EnsureFresh(Role role, int attempt) {
 Result<std::optional<std::string_view>> ReadPath::Get(const Collection& collection,
                                                       std::string_view key) {
   const auto start = SteadyClock::now();
-  const Role role = router_.Route(key);
+  const Role role = Route(collection, key);
   if (context_.shadow != nullptr) context_.shadow->Offer(collection, key);
   const std::uint64_t version = context_.memtable.version();
   if (Memtable::IsEmpty(version) && tags_[Index(role)] == Memtable::SnapshotTag(version))
@@ -145,7 +150,7 @@ Result<std::optional<std::string_view>> ReadPath::GetSlow(const Collection& coll
     Status opened;
     {
       SharedLock lock(context_.memtable.mutex());
-      auto serving = ServingLocked(desired);
+      auto serving = ServingLocked(desired, &collection);
       if (!serving) return Fail(last_error ? *last_error : serving.error());
       role = *serving;
       std::string_view found;
@@ -183,16 +188,16 @@ Result<std::optional<std::string_view>> ReadPath::GetSlow(const Collection& coll
 }
 
 template <class T, class Attempt>
-Result<T> ReadPath::WithFailover(Operation operation, std::string_view key,
-                                 const Attempt& attempt) {
+Result<T> ReadPath::WithFailover(Operation operation, const Collection* collection,
+                                 std::string_view key, const Attempt& attempt) {
   const auto start = SteadyClock::now();
-  auto first = Serving(router_.Route(key));
+  auto first = Serving(router_.Route(key), collection);
   if (!first) return Fail(first.error());
   bool may_retry = true;
   Result<T> result = attempt(*first, may_retry);
   if (!result) {
     CountError(*first, operation);
-    auto second = Serving(Other(*first));
+    auto second = Serving(Other(*first), collection);
     if (may_retry && second && *second != *first) {
       result = attempt(*second, may_retry);
       if (result) {
@@ -210,7 +215,7 @@ Result<T> ReadPath::WithFailover(Operation operation, std::string_view key,
 Result<std::vector<std::optional<std::string>>> ReadPath::MultiGet(
     const Collection& collection, std::span<const std::string_view> keys) {
   const auto start = SteadyClock::now();
-  const Role counted = keys.empty() ? Role::kLegacy : router_.Route(keys.front());
+  const Role counted = keys.empty() ? Role::kLegacy : Route(collection, keys.front());
   if (context_.shadow != nullptr) {
     for (const std::string_view key : keys) context_.shadow->Offer(collection, key);
   }
@@ -241,8 +246,8 @@ Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
     {
       SharedLock lock(context_.memtable.mutex());
       for (std::size_t i = 0; i < keys.size(); ++i) {
-        const Role desired = router_.Route(keys[i]);
-        auto role = ServingLocked(avoided == desired ? Other(desired) : desired);
+        const Role desired = Route(collection, keys[i]);
+        auto role = ServingLocked(avoided == desired ? Other(desired) : desired, &collection);
         if (!role) return Fail(role.error());
         std::string_view found;
         const Memtable::Found state = context_.memtable.Find(collection, keys[i], found);
@@ -254,7 +259,7 @@ Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
       }
       for (const Role role : kRoles) {
         if (!is_wanted[Index(role)]) continue;
-        auto fresh = EnsureFresh(role, attempt);
+        auto fresh = EnsureFresh(role, &collection, attempt);
         if (!fresh) return fail(role, fresh.error());
         is_fresh = is_fresh && *fresh;
       }
@@ -275,14 +280,15 @@ Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
 
 Result<StoredValue> ReadPath::GetStored(Role role, const Collection& collection,
                                         std::string_view key) {
+  if (!collection.IsHeldBy(Index(role))) return StoredValue{};
   for (int attempt = 0;; ++attempt) {
     if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
     SharedLock lock(context_.memtable.mutex());
-    if (!context_.memtable.IsCovered(role)) return LeftService(role);
+    if (!MayServe(role, &collection)) return LeftService(role);
     std::string_view found;
     if (context_.memtable.Find(collection, key, found) != Memtable::Found::kNothing)
       return StoredValue{};
-    auto fresh = EnsureFresh(role, attempt);
+    auto fresh = EnsureFresh(role, &collection, attempt);
     if (!fresh) return Fail(fresh.error());
     if (*fresh) break;
   }
@@ -292,7 +298,7 @@ Result<StoredValue> ReadPath::GetStored(Role role, const Collection& collection,
 }
 
 Status ReadPath::Scan(const Collection& collection, std::string_view from, const Visitor& visit) {
-  return WithFailover<void>(Operation::kScan,
+  return WithFailover<void>(Operation::kScan, &collection,
                             from.empty() ? std::string_view(collection.name) : from,
                             [&](Role role, bool& may_retry) {
                               return TryScan(collection, from, visit, role, may_retry);
@@ -308,7 +314,7 @@ Status ReadPath::TryScan(const Collection& collection, std::string_view from, co
   for (int attempt = 0;; ++attempt) {
     if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
     SharedLock lock(context_.memtable.mutex());
-    auto fresh = EnsureFresh(role, attempt);
+    auto fresh = EnsureFresh(role, &collection, attempt);
     if (!fresh) return Fail(fresh.error());
     if (!*fresh) continue;
     Memtable::Cursor cursor = context_.memtable.Seek(collection, from);
@@ -318,7 +324,7 @@ Status ReadPath::TryScan(const Collection& collection, std::string_view from, co
 }
 
 Result<std::uint64_t> ReadPath::Count(const Collection& collection) {
-  return WithFailover<std::uint64_t>(Operation::kScan, collection.name,
+  return WithFailover<std::uint64_t>(Operation::kScan, &collection, collection.name,
                                      [&](Role role, bool&) { return TryCount(collection, role); });
 }
 
@@ -328,7 +334,7 @@ Result<std::uint64_t> ReadPath::TryCount(const Collection& collection, Role role
   for (int attempt = 0;; ++attempt) {
     if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
     SharedLock lock(context_.memtable.mutex());
-    auto fresh = EnsureFresh(role, attempt);
+    auto fresh = EnsureFresh(role, &collection, attempt);
     if (!fresh) return Fail(fresh.error());
     if (!*fresh) continue;
     Memtable::Cursor cursor = context_.memtable.Seek(collection, "");
@@ -359,7 +365,7 @@ Result<std::uint64_t> ReadPath::TryCount(const Collection& collection, Role role
 
 Result<std::vector<std::string>> ReadPath::CollectionNames() {
   return WithFailover<std::vector<std::string>>(
-      Operation::kScan, "", [&](Role role, bool&) { return TryCollectionNames(role); });
+      Operation::kScan, nullptr, "", [&](Role role, bool&) { return TryCollectionNames(role); });
 }
 
 Result<std::vector<std::string>> ReadPath::TryCollectionNames(Role role) {
@@ -367,7 +373,7 @@ Result<std::vector<std::string>> ReadPath::TryCollectionNames(Role role) {
   for (int attempt = 0;; ++attempt) {
     if (attempt < kOptimisticOpens) SB_RETURN_IF_ERROR(Refresh(role));
     SharedLock lock(context_.memtable.mutex());
-    auto fresh = EnsureFresh(role, attempt);
+    auto fresh = EnsureFresh(role, nullptr, attempt);
     if (!fresh) return Fail(fresh.error());
     if (!*fresh) continue;
     for (const Collection* collection : context_.memtable.TouchedCollections())

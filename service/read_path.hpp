@@ -71,14 +71,24 @@ class ReadPath final : public RecordReader {
                  Role role, bool& may_retry);
   Result<std::uint64_t> TryCount(const Collection& collection, Role role);
   Result<std::vector<std::string>> TryCollectionNames(Role role);
-  // Runs `attempt` on the role routed for `key`, and on the other one when it fails and has not
-  // taken back `may_retry`.
+  // Runs `attempt` on the role routed for `key` of `collection` (null: of all), and on the other
+  // one when it fails and has not taken back `may_retry`.
   template <class T, class Attempt>
-  Result<T> WithFailover(Operation operation, std::string_view key, const Attempt& attempt);
+  Result<T> WithFailover(Operation operation, const Collection* collection, std::string_view key,
+                         const Attempt& attempt);
 
-  // The role that may answer instead of or as `desired`.
-  Result<Role> Serving(Role desired) SB_EXCLUDES(context_.memtable.mutex());
-  Result<Role> ServingLocked(Role desired) const SB_REQUIRES_SHARED(context_.memtable.mutex());
+  // The role to be asked for the key: the flag's, if its store holds the collection at all.
+  [[nodiscard]] Role Route(const Collection& collection, std::string_view key) {
+    const Role role = router_.Route(key);
+    return collection.IsHeldBy(Index(role)) ? role : Other(role);
+  }
+  // The role that may answer for the collection (null: for all), instead of or as `desired`.
+  Result<Role> Serving(Role desired, const Collection* collection)
+      SB_EXCLUDES(context_.memtable.mutex());
+  Result<Role> ServingLocked(Role desired, const Collection* collection) const
+      SB_REQUIRES_SHARED(context_.memtable.mutex());
+  [[nodiscard]] bool MayServe(Role role, const Collection* collection) const
+      SB_REQUIRES_SHARED(context_.memtable.mutex());
   // Opens a snapshot of `role` for the memtable as of `tag`. Without the memtable's lock: opening
   // may wait for the store.
   Status OpenView(Role role, std::uint64_t tag);
@@ -88,9 +98,11 @@ class ReadPath final : public RecordReader {
   // Makes the snapshot fresh; the memtable may move on right after: check again under its lock.
   // Error: kUnavailable when the store is not covered (any more).
   Status Refresh(Role role) SB_EXCLUDES(context_.memtable.mutex());
-  // Whether the snapshot is fresh at this moment. From attempt kOptimisticOpens on it is opened
+  // Whether the snapshot is fresh at this moment; kUnavailable when the store may not serve the
+  // collection (null: all). From attempt kOptimisticOpens on it is opened
   // here, with the lock held, so that no writer can make it stale again.
-  Result<bool> EnsureFresh(Role role, int attempt) SB_REQUIRES_SHARED(context_.memtable.mutex());
+  Result<bool> EnsureFresh(Role role, const Collection* collection, int attempt)
+      SB_REQUIRES_SHARED(context_.memtable.mutex());
   void CountError(Role role, Operation operation);
 
   const ReadContext context_;

@@ -76,6 +76,8 @@ void ShadowReader::OfferSome(std::uint32_t share, const Collection& collection,
                              std::string_view key) {
   if (share < kShareTotal && NextRandom() % kShareTotal >= share) return;
   if (key.empty() || key.size() > kKeyBytesMax) return;  // no store has it
+  if (!collection.IsHeldBy(Index(Role::kLegacy)) || !collection.IsHeldBy(Index(Role::kUnified)))
+    return;  // one has nothing to compare
   if (is_queue_taken_.test_and_set(std::memory_order_acquire)) {
     dropped_.fetch_add(1, std::memory_order_relaxed);
     return;

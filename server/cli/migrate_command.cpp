@@ -28,6 +28,7 @@ struct MigrateOptions {
   bool is_unverified = false;
   bool is_yes = false;
   std::string reason;
+  std::vector<std::string> collections;
   std::vector<std::string> settings;  // NAME=VALUE
 };
 
@@ -115,6 +116,10 @@ void PrintStatus(const Json& status) {
   if (!status.value("started_at", "").empty())
     std::cout << "begun: " << status.value("started_at", "")
               << (actor.empty() ? "" : " by " + actor) << "\n";
+  if (const Json collections = status.value("collections", Json()); collections.is_array())
+    std::cout << "collections: "
+              << fmt::format("{}", fmt::join(collections.get<std::vector<std::string>>(), ", "))
+              << " (legacy alone has the others)\n";
   PrintIf(status, "error", "error");
   PrintIf(status, "waiting", "waiting");
   PrintIf(status, "note", "note");
@@ -196,6 +201,7 @@ int StartMigration(const MigrateOptions& options) {
   if (options.is_unverified) (*settings)["is_verified_after"] = false;
   Json body = BodyOf(options);
   body["reverse"] = options.is_reverse;
+  if (!options.collections.empty()) body["collections"] = options.collections;
   body["settings"] = *settings;
   return Answer(*api, api->Send("POST", "/v1/migration/start", body), options);
 }
@@ -259,6 +265,10 @@ void AddStart(CLI::App& migrate, const Options& options, int& exit_code) {
   CLI::App* start = migrate.add_subcommand("start", "Begin a copy, or one in reverse");
   start->add_flag("--wait", options->is_followed, "Wait for the end; exit code 1 if it failed");
   start->add_flag("--reverse", options->is_reverse, "Fill legacy from unified");
+  start
+      ->add_option("--collections", options->collections,
+                   "Copy these only; keys of the others stay with legacy whatever the flag says")
+      ->delimiter(',');
   start->add_flag("--no-verify", options->is_unverified,
                   "Don't verify after the copy; flags then wait for `switchback verify`");
   start->add_option("--reason", options->reason, "Why, for the journal");

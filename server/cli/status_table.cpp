@@ -29,6 +29,11 @@ class View {
     return json_.is_number() ? json_.get<std::uint64_t>() : 0;
   }
   [[nodiscard]] double Number() const { return json_.is_number() ? json_.get<double>() : 0; }
+  [[nodiscard]] std::string Names() const {
+    return json_.is_array()
+               ? fmt::format("{}", fmt::join(json_.get<std::vector<std::string>>(), ", "))
+               : "";
+  }
   [[nodiscard]] bool IsTrue() const { return json_.is_boolean() && json_.get<bool>(); }
 
  private:
@@ -64,6 +69,8 @@ std::string FollowerLines(const View& followers) {
                          FormatBytes(follower["file_bytes"].Count()));
     const std::string reason = follower["reason"].Text();
     if (!reason.empty()) lines += Line("", reason);
+    if (const std::string names = follower["collections"].Names(); !names.empty())
+      lines += Line("", "holds these collections only: " + names);
     if (!follower["path"].Text().empty()) lines += Line("", follower["path"].Text());
   }
   return lines;

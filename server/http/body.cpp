@@ -35,6 +35,18 @@ Status TakeText(const nlohmann::ordered_json& document, const char* name, std::s
   return {};
 }
 
+Status TakeNames(const nlohmann::ordered_json& document, const char* name,
+                 std::vector<std::string>& names) {
+  if (!document.contains(name)) return {};
+  const auto& list = document[name];
+  const auto is_text = [](const nlohmann::ordered_json& one) { return one.is_string(); };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_text))
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string("body: \"") + name + "\" must be an array of names");
+  names = list.get<std::vector<std::string>>();
+  return {};
+}
+
 Status TakeFlag(const nlohmann::ordered_json& document, const char* name, bool& flag) {
   if (!document.contains(name)) return {};
   if (!document[name].is_boolean())

@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/result.hpp"
 
@@ -19,6 +20,8 @@ Result<nlohmann::ordered_json> ParseBody(std::string_view body,
 // Optional members: absent leaves what is there. A text has at most 1,000 bytes.
 // Errors: kInvalidArgument, with the name.
 Status TakeText(const nlohmann::ordered_json& document, const char* name, std::string& text);
+Status TakeNames(const nlohmann::ordered_json& document, const char* name,
+                 std::vector<std::string>& names);
 Status TakeFlag(const nlohmann::ordered_json& document, const char* name, bool& flag);
 
 }  // namespace switchback

@@ -21,13 +21,14 @@ HttpResponse Answer(const ControlPlaneParts& parts, unsigned status) {
 }
 
 Result<MigrationRequest> ParseStart(const std::string& body) {
-  auto document = ParseBody(body, {"actor", "reason", "reverse", "settings"});
+  auto document = ParseBody(body, {"actor", "reason", "reverse", "collections", "settings"});
   if (!document) return Fail(document.error());
   MigrationRequest request;
   bool is_reverse = false;
   SB_RETURN_IF_ERROR(TakeText(*document, "actor", request.actor));
   SB_RETURN_IF_ERROR(TakeText(*document, "reason", request.reason));
   SB_RETURN_IF_ERROR(TakeFlag(*document, "reverse", is_reverse));
+  SB_RETURN_IF_ERROR(TakeNames(*document, "collections", request.collections));
   if (is_reverse) request.target = Role::kLegacy;
   if (document->contains("settings")) request.settings_json = (*document)["settings"].dump();
   return request;

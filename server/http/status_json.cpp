@@ -9,6 +9,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// null = all.
+Json CollectionsJson(const std::vector<std::string>& collections) {
+  return collections.empty() ? Json(nullptr) : Json(collections);
+}
+
 Json FollowerJson(const FollowerStatus& follower) {
   Json unservable = Json::array();
   for (const UnservableCollection& collection : follower.unservable)
@@ -26,6 +31,7 @@ Json FollowerJson(const FollowerStatus& follower) {
           {"map_bytes", follower.store.map_bytes},
           {"wal_bytes", follower.store.wal_bytes},
           {"map_growths", follower.store.map_growths},
+          {"collections", CollectionsJson(follower.collections)},
           {"unservable", std::move(unservable)}};
 }
 
@@ -176,6 +182,7 @@ Json MigrationJson(const MigrationStatus& status) {
   Json document{{"state", status.state},
                 {"phase", status.phase},
                 {"target", status.target},
+                {"collections", CollectionsJson(status.collections)},
                 {"operation", status.operation},
                 {"actor", status.actor},
                 {"reason", status.reason},

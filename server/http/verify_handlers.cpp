@@ -39,18 +39,6 @@ Result<std::optional<Role>> ParseRepair(const Json& document) {
   return Fail(WrongMember("repair", "\"legacy\" or \"unified\": the role to copy from"));
 }
 
-Result<std::vector<std::string>> ParseCollections(const Json& document) {
-  std::vector<std::string> collections;
-  if (!document.contains("collections")) return collections;
-  const Error wrong = WrongMember("collections", "an array of names");
-  if (!document["collections"].is_array()) return Fail(wrong);
-  for (const Json& name : document["collections"]) {
-    if (!name.is_string()) return Fail(wrong);
-    collections.push_back(name.get<std::string>());
-  }
-  return collections;
-}
-
 struct StartRequest {
   VerifyOptions options;
   std::string actor;
@@ -60,8 +48,8 @@ Result<StartRequest> ParseStart(const std::string& body) {
   const auto document = ParseBody(
       body, {"collections", "continuous", "repair", "bytes_per_second", "fresh", "actor"});
   if (!document) return Fail(document.error());
-  auto collections = ParseCollections(*document);
-  if (!collections) return Fail(collections.error());
+  std::vector<std::string> collections;
+  SB_RETURN_IF_ERROR(TakeNames(*document, "collections", collections));
   const auto is_continuous = ParseBool(*document, "continuous");
   if (!is_continuous) return Fail(is_continuous.error());
   const auto is_fresh = ParseBool(*document, "fresh");
@@ -73,7 +61,7 @@ Result<StartRequest> ParseStart(const std::string& body) {
   const Json actor = document->value("actor", Json(""));
   if (!actor.is_string()) return Fail(WrongMember("actor", "a string"));
   StartRequest request;
-  request.options = {*std::move(collections), *rate, *is_continuous, *is_fresh, *repair};
+  request.options = {std::move(collections), *rate, *is_continuous, *is_fresh, *repair};
   request.actor = actor.get<std::string>();
   if (request.actor.empty()) request.actor = "http";
   return request;

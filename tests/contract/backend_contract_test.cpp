@@ -262,6 +262,7 @@ TEST_P(BackendContract, StateIsPartOfTheTransaction) {
   state.is_filling = true;
   state.fill_collection = "users";
   state.fill_key = std::string("\0\xff", 2);
+  state.collections = {"orders", "users"};
 
   const EffectList list = EffectList().Put(c, "a", "1");
   ASSERT_TRUE(backend_->Apply(list.effects(), state).has_value());

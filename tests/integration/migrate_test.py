@@ -288,6 +288,48 @@ class Migration(harness.ServerTest):
         harness.wait_until("it is complete", lambda: self.state(server) == "complete", 60)
         return None
 
+    def test_some_collections_go_first_and_the_rest_later(self):
+        server = self.adopted()
+        traffic = Traffic(server)
+        other = server.redis()
+        other.execute_command("SELECT", "orders")
+        other.mset({f"order:{i}": "new" for i in range(1000)})
+
+        refused = self.cli(server, "migrate", "start", "--collections", "users,nobody", check=False)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("orders, users", refused.stderr)
+        self.cli(server, "migrate", "start", "--collections", "users", "--wait")
+        self.assertEqual(server.migration()["collections"], ["users"])
+        self.assertEqual(server.migration()["verify"]["outcome"], "clean")
+        self.cli(server, "flags", "set", harness.FLAG, "true")
+        harness.wait_until("unified answers", lambda: server.effective() == 100)
+        self.assertEqual(other.get("order:7"), b"new")
+        other.set("order:7", "changed")
+        server.kill()
+        traffic.stopping.set()
+        traffic.thread.join()
+
+        server.start()
+        other = server.redis()
+        other.execute_command("SELECT", "orders")
+        self.assertEqual(other.get("order:7"), b"changed")
+        self.assertEqual(server.follower("unified")["collections"], ["users"])
+        self.assertIn("holds these collections only: users", self.cli(server, "status").stdout)
+        self.assertEqual(self.cli(server, "verify").returncode, 0)
+        refused = self.cli(server, "migrate", "complete", "--yes", check=False)
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn("some of the collections", refused.stderr)
+        refused = self.cli(server, "migrate", "start", check=False)
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+
+        self.cli(server, "flags", "set", harness.FLAG, "false")
+        harness.wait_until("legacy answers", lambda: server.effective() == 0)
+        self.cli(server, "migrate", "start", "--wait")
+        self.assertEqual(server.migration()["collections"], None)
+        server.stop()
+        content = self.assert_equal_stores(server)
+        self.assertEqual(content["orders"][b"order:7"], b"changed")
+
     def test_the_two_stores_must_be_two(self):
         path = self.directory / "same"
         server = self.server(arguments=["--legacy", str(path), "--unified", str(path)])

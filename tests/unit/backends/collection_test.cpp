@@ -45,6 +45,23 @@ TEST(CollectionCatalog, RefusesBadNamesAndTooMany) {
   EXPECT_TRUE(catalog.Intern("c0").has_value());
 }
 
+TEST(CollectionCatalog, StoreHoldsWhatItIsSaidToHoldNowAndLater) {
+  CollectionCatalog catalog;
+  const Collection* a = *catalog.Intern("a");
+  const Collection* b = *catalog.Intern("b");
+  EXPECT_TRUE(a->IsHeldBy(0) && a->IsHeldBy(1));
+
+  catalog.SetHeld(1, {"a", "later"});
+
+  EXPECT_TRUE(a->IsHeldBy(0) && a->IsHeldBy(1));
+  EXPECT_TRUE(b->IsHeldBy(0));
+  EXPECT_FALSE(b->IsHeldBy(1));
+  EXPECT_TRUE((*catalog.Intern("later"))->IsHeldBy(1));
+  EXPECT_FALSE((*catalog.Intern("other"))->IsHeldBy(1));
+  catalog.SetHeld(1, {});
+  EXPECT_TRUE(b->IsHeldBy(1) && (*catalog.Intern("other"))->IsHeldBy(1));
+}
+
 TEST(CollectionCatalog, ThreadsGetTheSameCollection) {
   CollectionCatalog catalog;
   std::vector<const Collection*> seen(4);

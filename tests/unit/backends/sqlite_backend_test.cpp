@@ -254,11 +254,27 @@ TEST_F(SqliteBackendTest, WriterOfAnotherProcessMakesApplyBusy) {
   Apply(EffectList().Put(Named("users"), "a", "2"));
 }
 
+TEST_F(SqliteBackendTest, FileWhoseStateKnowsNoCollectionsIsServedAsAWholeOne) {
+  Open();
+  Apply(EffectList().Put(Named("users"), "a", "1"));
+  const StoreState before = *backend_->State();
+  backend_.reset();
+  Raw("ALTER TABLE __switchback DROP COLUMN collections");
+  Open();
+  EXPECT_EQ(*backend_->State(), before);
+
+  StoreState partial = before;
+  partial.collections = {"users"};
+  ASSERT_TRUE(backend_->Apply({}, partial).has_value());
+
+  EXPECT_EQ(*backend_->State(), partial);
+}
+
 TEST_F(SqliteBackendTest, StateOfANewerVersionIsNotGuessedAt) {
   Open();
   Apply(EffectList().Put(Named("users"), "a", "1"));
   backend_.reset();
-  Raw("UPDATE __switchback SET version = 2 RETURNING 1");
+  Raw("UPDATE __switchback SET version = 3 RETURNING 1");
 
   auto backend = SqliteBackend::Open(options_, catalog_);
 

@@ -27,6 +27,17 @@ TEST(StoreStateCodec, DecodesWhatItEncoded) {
   EXPECT_EQ(decoded->commit_id, 77u);
 }
 
+TEST(StoreStateCodec, PartialStoreIsNotReadByAProgramThatKnowsWholeOnesOnly) {
+  StampedState stamped = Example();
+  stamped.state.collections = {"orders", "users"};
+
+  const std::string bytes = EncodeStoreState(stamped);
+
+  EXPECT_EQ(DecodeStoreState(bytes)->state, stamped.state);
+  EXPECT_EQ(bytes[0], 2) << "its version";
+  EXPECT_EQ(EncodeStoreState(Example())[0], 1);
+}
+
 TEST(StoreStateCodec, EveryFlippedBitIsNoticed) {
   const std::string bytes = EncodeStoreState(Example());
   for (std::size_t at = 0; at < bytes.size(); ++at) {

@@ -317,6 +317,15 @@ TEST_F(MemtableTest, TheLastCoveredStoreStays) {
   EXPECT_FALSE(memtable_.UncoverUnlessLast(Role::kUnified));
 }
 
+TEST_F(MemtableTest, TheLastStoreWithAllCollectionsStays) {
+  ASSERT_TRUE(memtable_.Cover(Role::kLegacy, 0));
+  ASSERT_TRUE(memtable_.Cover(Role::kUnified, 0, /*is_whole=*/false));
+
+  EXPECT_FALSE(memtable_.UncoverUnlessLast(Role::kLegacy));
+
+  EXPECT_TRUE(memtable_.UncoverUnlessLast(Role::kUnified));
+}
+
 TEST_F(MemtableTest, ABatchEndsTheFollowersWait) {
   std::thread writer([&] { memtable_.Publish(maker_.Put("a", "k", "v").Take()); });
   memtable_.WaitForWork(0, memtable_.WakeCount(), std::chrono::steady_clock::now() + 1min);
