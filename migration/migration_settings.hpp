@@ -16,8 +16,9 @@ struct MigrationSettings {
   // --- Throttle: any of these slows the copy ---
   std::uint64_t bytes_per_second = 0;
   std::uint64_t records_per_second = 0;
-  // Foreground p99 over what it was before the copy. The project's goal is 1.2.
-  double p99_ratio_max = 1.2;
+  // Foreground p99 over what it was before the copy. The goal is 1.2 over the whole copy; a signal
+  // is past its limit for a moment before the copy has slowed down.
+  double p99_ratio_max = 1.15;
   std::uint64_t lag_ms_max = 5000;  // age of the oldest write that the source has not applied
   double load_max = 0;              // load average over one minute, per core
   // These stop the copy until there is room again.

@@ -45,7 +45,7 @@ class Throttle {
   static constexpr double kWriteP99FloorUs = 20000;
   // A p99 within this of what it was is not told from noise.
   static constexpr double kReadSlackUs = 20;
-  static constexpr double kWriteSlackUs = 300;
+  static constexpr double kWriteSlackUs = 100;
   static constexpr double kPaceMin = 0.02;
   // A small disk is not full for having less free than a large one should.
   static constexpr double kDiskFreeShareMax = 0.05;

@@ -54,8 +54,8 @@ class ShadowReader {
 
   [[nodiscard]] ShadowStatus GetStatus() const SB_EXCLUDES(mutex_);
 
-  // Takes what is queued and compares it; the thread does that again and again. Tests call it
-  // without a thread.
+  // Takes some of what is queued, the newest first, and compares it; the thread does that again and
+  // again. Tests call it without a thread.
   void CompareQueued() SB_EXCLUDES(mutex_);
 
  private:
