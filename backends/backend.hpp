@@ -98,6 +98,16 @@ class ReadView {
   // The state as of this snapshot.
   virtual Result<StoreState> State() = 0;
 
+  // Told how many bytes were copied since the last call, about once a megabyte. May block to slow
+  // the copy down; an error ends it.
+  using CopyStep = std::function<Status(std::uint64_t bytes)>;
+  // Writes this snapshot, the state and what is not served included, as one ordinary file of the
+  // engine. Nothing must be at `path`; on an error something may be. Not durable: sync it. Errors
+  // besides those of `step`: kUnsupported (this engine has no files), kNoSpace, kIo, kCorruption.
+  virtual Status CopyTo(const std::string& path, const CopyStep& /*step*/) {
+    return Fail(ErrorCode::kUnsupported, "no file can be made at " + path);
+  }
+
   // SQL on this view's snapshots; null where the engine speaks none. Ask before the first Begin: it
   // makes the view one for statements of people, which keep their intermediate results in a file.
   [[nodiscard]] virtual SqlReader* sql() { return nullptr; }

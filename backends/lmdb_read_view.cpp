@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "backends/lmdb_copy.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 
@@ -212,6 +213,13 @@ Result<std::vector<std::string>> LmdbReadView::CollectionNames() {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+Status LmdbReadView::CopyTo(const std::string& path, const CopyStep& step) {
+  SB_CHECK(is_active_, "a copy needs a snapshot");
+  auto databases = Databases();
+  if (!databases) return Fail(databases.error());
+  return WriteLmdbCopy(txn_.get(), *databases, path, step);
 }
 
 Result<StoreState> LmdbReadView::State() {

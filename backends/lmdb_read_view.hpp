@@ -29,6 +29,7 @@ class LmdbReadView final : public ReadView, private ParkableReader {
   Result<std::uint64_t> Count(const Collection& collection) override;
   Result<std::vector<std::string>> CollectionNames() override;
   Result<StoreState> State() override;
+  Status CopyTo(const std::string& path, const CopyStep& step) override;
 
  private:
   void DropHandles() noexcept override { txn_.reset(); }

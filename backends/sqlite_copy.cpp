@@ -19,6 +19,8 @@
 namespace switchback {
 namespace {
 
+constexpr std::uint64_t kCopyStepBytes = 1u << 20;
+
 // Left free beside the copy, for what the service itself writes meanwhile.
 constexpr std::uint64_t kFreeBytesKept = 64ull << 20;
 
@@ -121,6 +123,51 @@ Status WriteSqliteCopy(sqlite3* db, const std::string& path, const SqlBudget& bu
   auto written = Write(db, partial, path, budget);
   if (!written) ::unlink(partial.c_str());
   return written;
+}
+
+namespace {
+
+Status CopyPages(sqlite3* from, sqlite3* to, std::uint64_t page_bytes,
+                 const ReadView::CopyStep& step) {
+  BackupHandle backup(sqlite3_backup_init(to, "main", from, "main"));
+  if (backup == nullptr) return FailSqlite(to, "copy the database", sqlite3_errcode(to));
+  const int page_count = static_cast<int>(kCopyStepBytes / page_bytes);
+  int error = SQLITE_OK;
+  while (error == SQLITE_OK) {
+    const int left_before = sqlite3_backup_remaining(backup.get());
+    error = sqlite3_backup_step(backup.get(), page_count);
+    if (error != SQLITE_OK && error != SQLITE_DONE) break;
+    const int left = sqlite3_backup_remaining(backup.get());
+    const int copied = left_before > left ? left_before - left : page_count;
+    SB_RETURN_IF_ERROR(step(static_cast<std::uint64_t>(copied) * page_bytes));
+  }
+  const int finished = sqlite3_backup_finish(backup.release());
+  if (error != SQLITE_DONE) return FailSqlite(to, "copy the database", error);
+  if (finished != SQLITE_OK) return FailSqlite(to, "copy the database", finished);
+  return {};
+}
+
+}  // namespace
+
+Status WriteSqliteSnapshot(sqlite3* db, const std::string& path, const ReadView::CopyStep& step) {
+  SB_CHECK(sqlite3_get_autocommit(db) == 0, "a snapshot is held while it is copied");
+  if (::access(path.c_str(), F_OK) == 0)
+    return Fail(ErrorCode::kConflict, path + " is there already");
+  auto page_bytes = QueryNumber(db, "PRAGMA page_size");
+  if (!page_bytes) return Fail(page_bytes.error());
+  SB_CHECK(*page_bytes >= 512 && *page_bytes <= 65536, "SQLite's page sizes");
+  sqlite3* opened = nullptr;
+  const int error =
+      sqlite3_open_v2(path.c_str(), &opened,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const SqliteHandle copy(opened);
+  if (error != SQLITE_OK) return FailSqlite(opened, "make " + path, error);
+  // Nobody else has the file, and a copy that was not finished is thrown away.
+  for (const char* pragma : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA synchronous=OFF",
+                             "PRAGMA journal_mode=OFF", "PRAGMA cache_size=-16384"})
+    SB_RETURN_IF_ERROR(ExecuteSqlite(copy.get(), pragma));
+  SB_RETURN_IF_ERROR(CopyPages(db, copy.get(), *page_bytes, step));
+  return ExecuteSqlite(copy.get(), "PRAGMA journal_mode=DELETE");
 }
 
 Status PutSqliteCopyBack(sqlite3* db, const std::string& path) {

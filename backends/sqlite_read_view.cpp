@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backends/sqlite_copy.hpp"
 #include "backends/sqlite_query.hpp"
 #include "backends/sqlite_schema.hpp"
 #include "backends/store_state_codec.hpp"
@@ -269,6 +270,13 @@ Result<StoreState> SqliteReadView::State() {
   SB_RETURN_IF_ERROR(Failpoint("sqlite.read"));
   EndPending();
   return ReadSqliteState(db_.get());
+}
+
+Status SqliteReadView::CopyTo(const std::string& path, const CopyStep& step) {
+  SB_CHECK(is_active_, "a copy needs a snapshot");
+  SB_RETURN_IF_ERROR(Failpoint("sqlite.read"));
+  EndPending();
+  return WriteSqliteSnapshot(db_.get(), path, step);
 }
 
 SqlReader* SqliteReadView::sql() {

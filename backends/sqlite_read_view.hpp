@@ -31,6 +31,7 @@ class SqliteReadView final : public ReadView, private SqlReader, private Parkabl
   Result<std::uint64_t> Count(const Collection& collection) override;
   Result<std::vector<std::string>> CollectionNames() override;
   Result<StoreState> State() override;
+  Status CopyTo(const std::string& path, const CopyStep& step) override;
   [[nodiscard]] SqlReader* sql() override;
 
  private:

@@ -27,6 +27,7 @@
 #include "flags/flag_store.hpp"
 #include "service/fill.hpp"
 #include "service/metrics.hpp"
+#include "service/pinned_stores.hpp"
 #include "service/role.hpp"
 #include "service/shadow_status.hpp"
 #include "service/transaction.hpp"
@@ -180,6 +181,13 @@ class DbService {
   // task is under way, kCancelled when stopping.
   using StoreTask = std::function<Status(Backend&)>;
   virtual Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) = 0;
+
+  // Shows every store in service at one batch, by letting each apply the log up to there and no
+  // further until its snapshot is open; writers and readers notice nothing. Until the result is
+  // destroyed the stores apply nothing more as long as the memtable has room for it: a held
+  // snapshot then hardly makes them grow. One at a time (kConflict). kBusy when the stores do not
+  // get there within `wait_max`, kUnavailable when none is in service.
+  virtual Result<PinnedStores> PinStores(std::chrono::milliseconds wait_max);
 
   // Lets legacy go: takes it out of service, complete up to some batch and durable, removes every
   // trace of Switchback from it and leaves it where it is. From then on legacy is an empty store

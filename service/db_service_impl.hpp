@@ -52,6 +52,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) override {
     return follower(role).RunTask(std::move(task), wait_max);
   }
+  Result<PinnedStores> PinStores(std::chrono::milliseconds wait_max) override;
   Result<std::string> RetireLegacy(std::chrono::milliseconds wait_max) override
       SB_EXCLUDES(paths_mutex_);
   Status ForgetStore(Role role, const std::string& reason,
@@ -79,6 +80,9 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Result<std::unique_ptr<ReadView>> NewStoreView(Role role) override;
   Result<std::unique_ptr<LogBatchReader>> ReadLog(std::uint64_t after) override;
 
+  // PinStores (service/pinned_stores.cpp).
+  Result<PinnedStores> OpenPins(const std::vector<Role>& in_service, SteadyTime deadline);
+  Status ReachAll(const std::vector<Role>& roles, std::uint64_t sequence, SteadyTime deadline);
   [[nodiscard]] StorePaths paths() const SB_EXCLUDES(paths_mutex_);
   Status StripKeptLegacy(const std::string& path);
   Status OpenStores(const OpenStore& open_legacy, const OpenStore& open_unified,
@@ -126,6 +130,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   std::string refusal_ SB_GUARDED_BY(routing_mutex_);
   std::uint32_t effective_share_ SB_GUARDED_BY(routing_mutex_) = 0;
   std::uint64_t flips_ SB_GUARDED_BY(routing_mutex_) = 0;
+
+  std::atomic<bool> is_pinning_{false};  // a PinnedStores is out
 
   Mutex house_mutex_;
   CondVar house_wake_;

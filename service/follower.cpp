@@ -200,6 +200,24 @@ void Follower::Hurry(std::uint64_t sequence) {
   memtable_.Wake();
 }
 
+void Follower::HoldAt(std::uint64_t sequence, bool is_strict) {
+  is_hold_strict_ = is_strict;
+  hold_sequence_ = sequence;
+  memtable_.Wake();
+}
+
+void Follower::LetGo() {
+  HoldAt(UINT64_MAX, false);
+}
+
+std::uint64_t Follower::ApplyMax() const {
+  const std::uint64_t hold = hold_sequence_.load();
+  if (hold == UINT64_MAX || is_hold_strict_.load()) return hold;
+  const bool must_go_on =
+      options_.is_eager || stop_ || memtable_.IsHalfFull() || hurry_sequence_.load() > hold;
+  return must_go_on ? UINT64_MAX : hold;
+}
+
 bool Follower::IsHurried() const {
   return options_.is_eager || stop_.load(std::memory_order_relaxed) || memtable_.IsFull() ||
          hurry_sequence_.load(std::memory_order_relaxed) >
@@ -447,7 +465,11 @@ void Follower::FollowOnce() {
   if (!is_in_sync() || stop_ || has_task_) return;
   Gathering gathering = options_.gathering;
   if (IsHurried()) gathering.age_min = {};
-  const auto segments = memtable_.NextFor(applied_sequence(), gathering);
+  std::vector<std::shared_ptr<const Segment>> segments;
+  if (applied_sequence() < ApplyMax()) segments = memtable_.NextFor(applied_sequence(), gathering);
+  // Asked again: whoever holds us has closed a segment where we shall stop, perhaps just now.
+  const std::uint64_t apply_max = ApplyMax();
+  while (!segments.empty() && segments.back()->last_sequence() > apply_max) segments.pop_back();
   if (segments.empty()) {
     NoteProgress();
     const SteadyTime now = std::chrono::steady_clock::now();
@@ -577,7 +599,7 @@ Result<std::shared_ptr<Segment>> Follower::ReadSegment() {
   while (segment->byte_count() < options_.gathering.bytes_max &&
          segment->record_count() < options_.gathering.record_count_max) {
     // Not past what readers may see: a batch is in the log a moment before it is in the memtable.
-    auto record = log_reader_->Next(memtable_.last_sequence());
+    auto record = log_reader_->Next(std::min(memtable_.last_sequence(), ApplyMax()));
     if (!record) {
       log_reader_.reset();
       return Fail(record.error());

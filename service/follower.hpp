@@ -102,6 +102,10 @@ class Follower {
   Status RunTask(Task task, std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
   // Apply and make durable up to `sequence` without waiting for more.
   void Hurry(std::uint64_t sequence) SB_EXCLUDES(mutex_);
+  // Applies nothing past `sequence` from the next transaction on, until LetGo. `is_strict` false:
+  // it goes on all the same when the memtable is half full or when somebody hurries past it.
+  void HoldAt(std::uint64_t sequence, bool is_strict);
+  void LetGo();
   // Whether it failed because another process has changed the store.
   [[nodiscard]] bool IsForeign() const SB_EXCLUDES(mutex_);
   // The operator's word that a store changed by another process is to be used as it is. kRefused
@@ -165,6 +169,8 @@ class Follower {
             bool even_if_last = true) SB_EXCLUDES(mutex_);
   void Pause(std::chrono::milliseconds time) SB_EXCLUDES(mutex_);
   [[nodiscard]] bool IsHurried() const;
+  // What HoldAt allows for now.
+  [[nodiscard]] std::uint64_t ApplyMax() const;
   [[nodiscard]] StoreState StateAt(std::uint64_t sequence) const;
 
   const FollowerOptions options_;
@@ -179,6 +185,8 @@ class Follower {
   std::atomic<std::uint64_t> applied_sequence_{0};
   std::atomic<std::uint64_t> durable_sequence_{0};
   std::atomic<std::uint64_t> hurry_sequence_{0};
+  std::atomic<std::uint64_t> hold_sequence_{UINT64_MAX};
+  std::atomic<bool> is_hold_strict_{false};
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<SteadyTime::rep> last_progress_{0};
   std::atomic<bool> stop_{false};

@@ -121,6 +121,17 @@ bool Memtable::IsFull() const {
          records_.load(std::memory_order_relaxed) >= options_.record_count_max;
 }
 
+bool Memtable::IsHalfFull() const {
+  return bytes_.load(std::memory_order_relaxed) >= options_.bytes_max / 2 ||
+         records_.load(std::memory_order_relaxed) >= options_.record_count_max / 2;
+}
+
+std::uint64_t Memtable::Seal() {
+  ExclusiveLock lock(mutex_);
+  is_newest_open_ = false;
+  return last_sequence();
+}
+
 bool Memtable::WaitForRoom(SteadyTime deadline) {
   MutexLock lock(wait_mutex_);
   while (IsFull()) {

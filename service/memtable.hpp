@@ -119,6 +119,10 @@ class Memtable {
   // The same, unless no other covered store is whole; false then. In one step, so that two stores
   // that fail at once cannot both leave.
   bool UncoverUnlessLast(Role role) SB_EXCLUDES(mutex_);
+  // Closes the open segment, so that a store can stop exactly there; gives its last sequence.
+  std::uint64_t Seal() SB_EXCLUDES(mutex_);
+  // Whether half of the budget is used.
+  [[nodiscard]] bool IsHalfFull() const;
   // False when the store is not covered any more.
   bool Applied(Role role, std::uint64_t applied_sequence) SB_EXCLUDES(mutex_);
   // The segments with anything past `applied_sequence`, oldest first, as many as the limits allow

@@ -752,6 +752,84 @@ TEST_P(BackendContract, StatsTellTheSizeOfTheStore) {
   EXPECT_GE(stats.file_bytes + stats.wal_bytes, 100000u);
 }
 
+// A file that CopyTo has made, opened as a store of its own.
+std::unique_ptr<Backend> OpenCopy(Engine engine, const std::string& path,
+                                  CollectionCatalog& catalog) {
+  if (engine == Engine::kLmdb) {
+    LmdbOptions options;
+    options.path = path;
+    options.create = false;
+    auto opened = LmdbBackend::Open(std::move(options), catalog);
+    EXPECT_TRUE(opened.has_value()) << opened.error().message;
+    return opened ? *std::move(opened) : nullptr;
+  }
+  SqliteOptions options;
+  options.path = path;
+  auto opened = SqliteBackend::Open(std::move(options), catalog);
+  EXPECT_TRUE(opened.has_value()) << opened.error().message;
+  return opened ? *std::move(opened) : nullptr;
+}
+
+TEST_P(BackendContract, CopyIsAStoreThatHoldsTheSnapshot) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("copy");
+  const Collection& users = Named("users");
+  const Collection& main = Named("main");
+  Apply(EffectList()
+            .Put(users, "a", "1")
+            .Put(users, std::string(511, 'k'), "")
+            .Put(Named("large"), "l", std::string(300000, 'v'))
+            .Put(main, "m", std::string(48, 'm')),
+        7);
+  EffectList many;
+  for (int i = 0; i < 5000; ++i) many.Put(Named("many"), std::to_string(i), std::string(100, 'x'));
+  Apply(many, 8);
+  Begin();
+  Apply(EffectList().Put(users, "a", "2").Put(Named("later"), "b", "3").Delete(main, "m"), 9);
+  std::uint64_t bytes = 0;
+
+  const Status copied = view_->CopyTo(path, [&](std::uint64_t more) {
+    bytes += more;
+    return Status{};
+  });
+
+  const auto want = Scan(*view_, "many");
+  EXPECT_FALSE(view_->CopyTo(path, {}).has_value()) << "nothing is overwritten";
+  view_->End();
+  if (GetParam() == Engine::kMemory) {
+    EXPECT_EQ(copied.error().code, ErrorCode::kUnsupported);
+    return;
+  }
+  ASSERT_TRUE(copied.has_value()) << copied.error().message;
+  EXPECT_GE(bytes, 800000u);
+  backend_ = OpenCopy(GetParam(), path, catalog_);
+  ASSERT_NE(backend_, nullptr);
+  view_ = *backend_->NewReadView();
+  EXPECT_EQ(*backend_->State(), At(8));
+  EXPECT_EQ(NamesNow(), (std::vector<std::string>{"large", "main", "many", "users"}));
+  EXPECT_EQ(GetNow("users", "a"), "1");
+  EXPECT_EQ(GetNow("users", std::string(511, 'k')), "");
+  EXPECT_EQ(GetNow("large", "l"), std::string(300000, 'v'));
+  EXPECT_EQ(GetNow("main", "m"), std::string(48, 'm'));
+  EXPECT_EQ(ScanNow("many"), want);
+}
+
+TEST_P(BackendContract, CopyEndsWhenItsStepSaysSo) {
+  if (GetParam() == Engine::kMemory) return;
+  const TemporaryDirectory directory;
+  Apply(EffectList().Put(Named("a"), "a", std::string(3 << 20, 'v')), 1);
+  Begin();
+
+  const Status copied = view_->CopyTo(directory.File("copy"), [](std::uint64_t) -> Status {
+    return Fail(ErrorCode::kCancelled, "enough");
+  });
+
+  ASSERT_FALSE(copied.has_value());
+  EXPECT_EQ(copied.error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(Scan(*view_, "a").size(), 1u) << "the snapshot is still good";
+  view_->End();
+}
+
 std::string NameOf(const testing::TestParamInfo<Engine>& engine) {
   switch (engine.param) {
     case Engine::kMemory: return "Memory";
