@@ -18,9 +18,9 @@ namespace switchback {
 struct PinnedStores {
   // Runs what it was given when it goes.
   struct Release {
-    void operator()(std::function<void()>* release) const {
-      (*release)();
-      delete release;
+    void operator()(std::function<void()>* let_go) const {
+      (*let_go)();
+      delete let_go;
     }
   };
 
