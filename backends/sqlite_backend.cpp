@@ -379,6 +379,20 @@ Status SqliteBackend::Reopen() {
   return {};
 }
 
+Status SqliteBackend::MoveTo(const std::string& path) {
+  const ClosedGate parked(database_->gate, kGateCloseWaitMax);
+  SB_RETURN_IF_ERROR(parked.status());
+  database_->gate.DropAllHandles();
+  database_->is_open = false;
+  CloseDatabase();
+  const std::string before = std::exchange(database_->options.path, path);
+  auto opened = OpenDatabase();
+  if (opened) return {};
+  database_->options.path = before;
+  SB_RETURN_IF_ERROR(OpenDatabase());
+  return opened;
+}
+
 // The database goes first: SQLite throws away a WAL whose database is empty, but replays one that
 // belongs to another file of the same name.
 Status SqliteBackend::RemoveFiles() {

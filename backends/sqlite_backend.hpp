@@ -60,6 +60,7 @@ class SqliteBackend final : public Backend, private SqlStore {
   // keeps the file and what they made, and empties the collections in transactions of a bounded
   // size.
   Status Reset() override;
+  Status MoveTo(const std::string& path) override;
   Status Detach() override;
   [[nodiscard]] const std::vector<UnservableCollection>& unservable() const override;
   Result<std::unique_ptr<ReadView>> NewReadView() override;

@@ -14,7 +14,7 @@ struct SqliteDatabase {
   SqliteDatabase(SqliteOptions the_options, CollectionCatalog& catalog)
       : options(std::move(the_options)), tables(catalog) {}
 
-  const SqliteOptions options;
+  SqliteOptions options;  // the path changes behind a closed gate only
   ReaderGate gate;
   SqliteTables tables;
   bool is_open = false;  // changes behind a closed gate only; readers look inside it

@@ -80,35 +80,42 @@ Status WriteAll(int fd, std::array<iovec, 3> parts, std::uint64_t offset) {
   return {};
 }
 
+std::string PathOf(const std::string& directory, std::uint64_t first_sequence) {
+  char name[32];
+  std::snprintf(name, sizeof name, "log-%020llu", static_cast<unsigned long long>(first_sequence));
+  return directory + "/" + name;
+}
+
 iovec Part(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
 
-std::string CommitLog::PathOf(std::uint64_t first_sequence) const {
-  char name[32];
-  std::snprintf(name, sizeof name, "log-%020llu", static_cast<unsigned long long>(first_sequence));
-  return options_.directory + "/" + name;
-}
-
 Result<std::unique_ptr<CommitLog>> CommitLog::Open(CommitLogOptions options) {
   SB_RETURN_IF_ERROR(MakeDirectories(options.directory));
   std::unique_ptr<CommitLog> log(new CommitLog(std::move(options)));
   SB_RETURN_IF_ERROR(log->Recover());
   if (log->options_.make_spares) {
-    log->spares_ = std::make_unique<LogSpares>(log->options_.directory, log->options_.file_bytes);
+    MutexLock lock(log->mutex_);
+    log->spares_ = std::make_shared<LogSpares>(log->directory_, log->options_.file_bytes);
   }
   return log;
 }
 
+std::shared_ptr<LogSpares> CommitLog::spares() const {
+  MutexLock lock(mutex_);
+  return spares_;
+}
+
 Status CommitLog::Recover() {
-  DIR* listing = ::opendir(options_.directory.c_str());
-  if (listing == nullptr) return FailErrno("open " + options_.directory, errno);
+  DIR* listing = ::opendir(directory_.c_str());
+  if (listing == nullptr) return FailErrno("open " + directory_, errno);
   {
     MutexLock lock(mutex_);
     while (const dirent* entry = ::readdir(listing)) {
-      if (const auto first = SequenceOfName(entry->d_name)) files_[*first].path = PathOf(*first);
+      if (const auto first = SequenceOfName(entry->d_name))
+        files_[*first].path = PathOf(directory_, *first);
     }
   }
   ::closedir(listing);
@@ -138,7 +145,7 @@ Status CommitLog::ScanFile(const std::string& path, std::optional<std::uint64_t>
   auto reader = LogFileReader::Open(path);
   if (!reader) return Fail(WithContext(reader.error(), "the commit log cannot be opened"));
   const LogFileHeader& header = reader->header();
-  if (path != PathOf(header.first_sequence)) {
+  if (path != PathOf(directory_, header.first_sequence)) {
     return Fail(ErrorCode::kCorruption, path +
                                             " is not the file that its name says (it begins at "
                                             "batch " +
@@ -200,7 +207,7 @@ Status CommitLog::ContinueNewest(const std::string& path, std::uint64_t last_off
   if (auto written = WriteAt(fd->get(), record, last_offset); !written)
     return Fail(WithContext(written.error(), path));
   if (::fdatasync(fd->get()) != 0) return FailErrno("fdatasync " + path, errno);
-  SB_RETURN_IF_ERROR(SyncDirectory(options_.directory));
+  SB_RETURN_IF_ERROR(SyncDirectory(directory_));
   current_ = *std::move(fd);
   current_offset_ = end;
   return {};
@@ -212,13 +219,15 @@ Status CommitLog::BeginFile(std::uint64_t first_sequence, std::uint64_t record_b
   const std::uint64_t bytes_needed = kLogFileHeaderBytes + record_bytes;
   auto salt = NewSalt();
   if (!salt) return Fail(salt.error());
-  std::string temporary = spares_ && bytes_needed <= options_.file_bytes ? spares_->Take() : "";
+  const auto spares = this->spares();
+  std::string temporary = spares && bytes_needed <= options_.file_bytes ? spares->Take() : "";
   const bool is_spare = !temporary.empty();
-  if (!is_spare) temporary = options_.directory + "/new.tmp";
+  if (!is_spare) temporary = directory_ + "/new.tmp";
   const std::uint64_t bytes =
       is_spare ? options_.file_bytes
                : std::max(bytes_needed, std::min(options_.file_bytes, kLogHurriedFileBytes));
-  auto file = MakeFile(temporary, is_spare ? 0 : bytes, first_sequence, *salt);
+  auto file = MakeFile(temporary, is_spare ? 0 : bytes, {epoch(), first_sequence, *salt, log_id_},
+                       directory_);
   if (!file) {
     ::unlink(temporary.c_str());  // a spare is nobody's once it is taken
     return Fail(file.error());
@@ -228,7 +237,7 @@ Status CommitLog::BeginFile(std::uint64_t first_sequence, std::uint64_t record_b
   current_offset_ = kLogFileHeaderBytes;
   current_bytes_ = bytes;
   MutexLock lock(mutex_);
-  files_[first_sequence] = {PathOf(first_sequence), bytes};
+  files_[first_sequence] = {PathOf(directory_, first_sequence), bytes};
   return {};
 }
 
@@ -236,17 +245,50 @@ Status CommitLog::BeginFile(std::uint64_t first_sequence, std::uint64_t record_b
 // are only reserved are no way out: their first use changes the file's metadata, which makes each
 // sync slower, and in simulated power cuts two acknowledged records were lost there.
 Result<UniqueFd> CommitLog::MakeFile(const std::string& temporary, std::uint64_t zero_bytes,
-                                     std::uint64_t first_sequence, std::uint64_t salt) {
+                                     const LogFileHeader& header, const std::string& directory) {
   auto fd = OpenFile(temporary, O_RDWR | O_CREAT | (zero_bytes > 0 ? O_TRUNC : 0));
   if (!fd) return fd;
   SB_RETURN_IF_ERROR(WriteZeros(fd->get(), zero_bytes, 0));
-  const std::string header = EncodeLogFileHeader({epoch_, first_sequence, salt, log_id_});
-  SB_RETURN_IF_ERROR(WriteAt(fd->get(), header, 0));
+  SB_RETURN_IF_ERROR(WriteAt(fd->get(), EncodeLogFileHeader(header), 0));
   if (::fdatasync(fd->get()) != 0) return FailErrno("fdatasync " + temporary, errno);
-  if (::rename(temporary.c_str(), PathOf(first_sequence).c_str()) != 0)
+  if (::rename(temporary.c_str(), PathOf(directory, header.first_sequence).c_str()) != 0)
     return FailErrno("rename " + temporary, errno);
-  SB_RETURN_IF_ERROR(SyncDirectory(options_.directory));
+  SB_RETURN_IF_ERROR(SyncDirectory(directory));
   return fd;
+}
+
+Result<CommitLog::Continuation> CommitLog::PrepareIn(const std::string& directory,
+                                                     std::uint64_t epoch) {
+  SB_RETURN_IF_ERROR(MakeDirectories(directory));
+  auto salt = NewSalt();
+  if (!salt) return Fail(salt.error());
+  Continuation next;
+  next.directory = directory;
+  next.epoch = epoch;
+  next.first_sequence = last_sequence() + 1;
+  next.bytes = std::min(options_.file_bytes, kLogHurriedFileBytes);
+  next.salt = *salt;
+  auto file = MakeFile(directory + "/new.tmp", next.bytes,
+                       {epoch, next.first_sequence, next.salt, log_id_}, directory);
+  if (!file) return Fail(file.error());
+  next.file = *std::move(file);
+  return next;
+}
+
+std::shared_ptr<LogSpares> CommitLog::GoOnIn(Continuation next) {
+  SB_CHECK(next.first_sequence == last_sequence() + 1, "nothing was appended meanwhile");
+  directory_ = next.directory;
+  current_ = std::move(next.file);
+  current_salt_ = next.salt;
+  current_offset_ = kLogFileHeaderBytes;
+  current_bytes_ = next.bytes;
+  epoch_.store(next.epoch, std::memory_order_release);
+  std::shared_ptr<LogSpares> spares;
+  if (options_.make_spares) spares = std::make_shared<LogSpares>(directory_, options_.file_bytes);
+  MutexLock lock(mutex_);
+  files_ = {{next.first_sequence, {PathOf(directory_, next.first_sequence), next.bytes}}};
+  spares.swap(spares_);
+  return spares;
 }
 
 Status CommitLog::WriteRecord(std::string_view header, std::string_view first,
@@ -301,9 +343,11 @@ void CommitLog::TrimBefore(std::uint64_t sequence) {
       files_.erase(files_.begin());
     }
   }
+  if (unneeded.empty()) return;
+  const auto spares = this->spares();
   for (const std::string& path : unneeded) {
-    if (spares_) {
-      spares_->Recycle(path);
+    if (spares) {
+      spares->Recycle(path);
     } else {
       ::unlink(path.c_str());
     }

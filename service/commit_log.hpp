@@ -46,7 +46,7 @@ class CommitLog {
   static Result<std::unique_ptr<CommitLog>> Open(CommitLogOptions options);
 
   [[nodiscard]] const std::string& log_id() const { return log_id_; }
-  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   // Sequence of the oldest batch still here (last_sequence() + 1 when there is none), and of the
   // newest.
   [[nodiscard]] std::uint64_t first_sequence() const SB_EXCLUDES(mutex_);
@@ -63,6 +63,23 @@ class CommitLog {
   // After a failed Append: begins a new file now, to find out whether the log works again. Append's
   // thread.
   Status BeginNewFile();
+
+  // A file made ready in another directory.
+  struct Continuation {
+    std::string directory;
+    std::uint64_t epoch = 0;
+    std::uint64_t first_sequence = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t salt = 0;
+    UniqueFd file;
+  };
+  // Makes the log's next file in `directory`, as the first of `epoch`: durable, and not in use yet.
+  // Append's thread.
+  Result<Continuation> PrepareIn(const std::string& directory, std::uint64_t epoch);
+  // Goes on there. The files of before stay where they are and are not read any more. Append's
+  // thread, nothing appended since PrepareIn. Gives the spares of before, to be let go where nobody
+  // waits.
+  std::shared_ptr<LogSpares> GoOnIn(Continuation next) SB_EXCLUDES(mutex_);
 
   // Gives back files whose batches are all < `sequence`.
   void TrimBefore(std::uint64_t sequence) SB_EXCLUDES(mutex_);
@@ -102,23 +119,24 @@ class CommitLog {
     std::string path;
     std::uint64_t bytes = 0;
   };
-  explicit CommitLog(CommitLogOptions options) : options_(std::move(options)) {}
+  explicit CommitLog(CommitLogOptions options)
+      : options_(std::move(options)), directory_(options_.directory) {}
+  [[nodiscard]] std::shared_ptr<LogSpares> spares() const SB_EXCLUDES(mutex_);
   Status Recover();
   Status ScanFile(const std::string& path, std::optional<std::uint64_t> next_first, bool is_newest);
   Status ContinueNewest(const std::string& path, std::uint64_t last_offset, std::uint64_t end);
   Status BeginFile(std::uint64_t first_sequence, std::uint64_t record_bytes);
   // `zero_bytes` 0: the file is a spare and has its size.
-  Result<UniqueFd> MakeFile(const std::string& temporary, std::uint64_t zero_bytes,
-                            std::uint64_t first_sequence, std::uint64_t salt);
+  static Result<UniqueFd> MakeFile(const std::string& temporary, std::uint64_t zero_bytes,
+                                   const LogFileHeader& header, const std::string& directory);
   Status WriteRecord(std::string_view header, std::string_view first, std::string_view second);
-  [[nodiscard]] std::string PathOf(std::uint64_t first_sequence) const;
 
   const CommitLogOptions options_;
   std::string log_id_;
-  std::uint64_t epoch_ = 1;
+  std::atomic<std::uint64_t> epoch_{1};
+  std::string directory_;  // Append's thread only
   std::atomic<std::uint64_t> last_sequence_{0};
   std::atomic<std::uint64_t> appended_bytes_{0};
-  std::unique_ptr<LogSpares> spares_;
 
   // The file appended to; closed after a failure. Append's thread only.
   UniqueFd current_;
@@ -128,6 +146,7 @@ class CommitLog {
 
   mutable Mutex mutex_;
   std::map<std::uint64_t, FileInfo> files_ SB_GUARDED_BY(mutex_);  // by first sequence
+  std::shared_ptr<LogSpares> spares_ SB_GUARDED_BY(mutex_);
 };
 
 }  // namespace switchback

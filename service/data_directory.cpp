@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "common/failpoint.hpp"
+
 namespace switchback {
 namespace {
 
@@ -85,15 +87,17 @@ Result<DataDirectory> DataDirectory::Open(const std::string& path) {
 
 Result<StorePaths> DataDirectory::ResolveStores(const StorePaths& asked) const {
   const StorePaths wanted{Absolute(asked.legacy), Absolute(asked.unified)};
-  auto known = ReadStores();
+  auto known = StoresOf(generation_);
   if (!known && known.error().code != ErrorCode::kNotFound) return known;
   StorePaths paths;
   if (known) {
     // Whoever starts it with the options of old finds it where it went.
     const auto& kept = known->kept;
-    const bool is_kept = std::find(kept.begin(), kept.end(), wanted.legacy) != kept.end();
-    if ((!wanted.legacy.empty() && wanted.legacy != known->legacy && !is_kept) ||
-        (!wanted.unified.empty() && wanted.unified != known->unified)) {
+    const auto is_kept = [&](const std::string& path) {
+      return std::find(kept.begin(), kept.end(), path) != kept.end();
+    };
+    if ((!wanted.legacy.empty() && wanted.legacy != known->legacy && !is_kept(wanted.legacy)) ||
+        (!wanted.unified.empty() && wanted.unified != known->unified && !is_kept(wanted.unified))) {
       return Fail(ErrorCode::kRefused, "this data directory belongs to legacy " + known->legacy +
                                            " and unified " + known->unified +
                                            ": leave the options away, or use a new data directory");
@@ -111,8 +115,8 @@ Result<StorePaths> DataDirectory::ResolveStores(const StorePaths& asked) const {
   return paths;
 }
 
-Result<StorePaths> DataDirectory::ReadStores() const {
-  const std::string file = generation_path() + "/stores.json";
+Result<StorePaths> DataDirectory::StoresOf(const std::string& generation) const {
+  const std::string file = PathOf(generation) + "/stores.json";
   auto content = ReadWholeFile(file, kSmallFileBytesMax);
   if (!content) return Fail(content.error());
   const auto json = nlohmann::json::parse(*content, nullptr, false);
@@ -129,15 +133,15 @@ Result<StorePaths> DataDirectory::ReadStores() const {
   return paths;
 }
 
-Status DataDirectory::WriteStores(const StorePaths& paths) {
+Status DataDirectory::WriteStoresOf(const std::string& generation, const StorePaths& paths) const {
   nlohmann::ordered_json json{{"legacy", paths.legacy}, {"unified", paths.unified}};
   if (paths.is_legacy_retired) json["legacy_retired"] = true;
   if (!paths.kept.empty()) json["kept"] = paths.kept;
-  return WriteFileAtomically(generation_path() + "/stores.json", json.dump(2) + "\n");
+  return WriteFileAtomically(PathOf(generation) + "/stores.json", json.dump(2) + "\n");
 }
 
 Status DataDirectory::RememberStores(const StorePaths& paths) {
-  return Exists(generation_path() + "/stores.json") ? Status{} : WriteStores(paths);
+  return Exists(generation_path() + "/stores.json") ? Status{} : WriteStoresOf(generation_, paths);
 }
 
 std::string DataDirectory::NewLegacyPath() const {
@@ -149,12 +153,27 @@ std::string DataDirectory::NewLegacyPath() const {
 }
 
 Status DataDirectory::RetireLegacy(const std::string& path) {
-  auto paths = ReadStores();
+  auto paths = StoresOf(generation_);
   if (!paths) return Fail(paths.error());
   paths->kept.push_back(paths->legacy);
   paths->legacy = path;
   paths->is_legacy_retired = true;
-  return WriteStores(*paths);
+  return WriteStoresOf(generation_, *paths);
+}
+
+std::string DataDirectory::NewGeneration() const {
+  // Ends: each taken name is one of finitely many directories.
+  for (int number = 2;; ++number) {
+    const std::string name = "gen-" + std::to_string(number);
+    if (!Exists(PathOf(name))) return name;
+  }
+}
+
+Status DataDirectory::MakeCurrent(const std::string& generation) {
+  SB_RETURN_IF_ERROR(Failpoint("directory.current"));
+  SB_RETURN_IF_ERROR(WriteFileAtomically(path_ + "/CURRENT", generation + "\n"));
+  generation_ = generation;
+  return Failpoint("directory.switched");
 }
 
 Status DataDirectory::MarkDetached() {

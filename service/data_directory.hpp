@@ -19,7 +19,7 @@ struct StorePaths {
   std::string unified;
   // Legacy was let go: what is at `legacy` is new, and counts once it was filled.
   bool is_legacy_retired = false;
-  std::vector<std::string> kept = {};  // where environments that were let go lie
+  std::vector<std::string> kept = {};  // where stores that were let go lie
 };
 
 // Owns the lock while it lives. Not thread-safe.
@@ -44,14 +44,22 @@ class DataDirectory {
   [[nodiscard]] std::string NewLegacyPath() const;
   // From the return on legacy is at `path`, and what was at the old place is kept there. Durable.
   Status RetireLegacy(const std::string& path);
+  // --- Other generations ---
+  // A name that no generation has.
+  [[nodiscard]] std::string NewGeneration() const;
+  [[nodiscard]] std::string PathOf(const std::string& generation) const {
+    return path_ + "/" + generation;
+  }
+  Result<StorePaths> StoresOf(const std::string& generation) const;
+  Status WriteStoresOf(const std::string& generation, const StorePaths& paths) const;
+  // The one commit point of a restore: from the return on that generation is in use, whatever
+  // happens. After an error it may be either.
+  Status MakeCurrent(const std::string& generation);
+
   // Says that the stores are on their own from now on.
   Status MarkDetached();
 
  private:
-  // kNotFound before the first RememberStores.
-  Result<StorePaths> ReadStores() const;
-  Status WriteStores(const StorePaths& paths);
-
   std::string path_;
   std::string generation_;
   UniqueFd lock_;

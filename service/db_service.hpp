@@ -196,6 +196,25 @@ class DbService {
   // some collections only, kBusy when legacy did not keep up for `wait_max`.
   virtual Result<std::string> RetireLegacy(std::chrono::milliseconds wait_max) = 0;
 
+  // --- Going over to other stores (a restore) ---
+  // A name for a generation that is to be built beside the one in use, and its directory. What is
+  // built there: the stores, which nobody has open, each with a StoreState that follows this log or
+  // none (a store without one has to be filled), and stores.json by DescribeGeneration.
+  struct GenerationPlace {
+    std::string name;
+    std::string path;
+  };
+  virtual GenerationPlace NewGeneration();
+  // Where that generation's stores are; made durable. `has_legacy` false: legacy was let go.
+  virtual Status DescribeGeneration(const std::string& name, const std::string& legacy_path,
+                                    const std::string& unified_path, bool has_legacy);
+  // Goes on with the stores of that generation, as a new epoch of the log. Clients wait meanwhile,
+  // for some tens of milliseconds. After an error it goes on with the stores of before, and what
+  // was built may be removed; after a crash it is the one or the other. The generation of before
+  // stays as it was: its stores, and its log with what they lack. kBusy: a reader holds a snapshot
+  // for too long, or a store does not answer; try again.
+  virtual Status SwitchGeneration(const std::string& name, std::chrono::milliseconds wait_max);
+
   // Takes that role out of service for good: its records count for nothing from now on, durably. A
   // fill of it ends. kRefused when the other role is not in sync, or holds some collections only;
   // kBusy as RunOnStore.

@@ -127,7 +127,8 @@ Result<std::unique_ptr<DbServiceImpl>> DbServiceImpl::Open(DbServiceOptions opti
 Status DbServiceImpl::OpenStores(const OpenStore& open_legacy, const OpenStore& open_unified,
                                  std::array<Opened, kRoleCount>& stores) {
   const StorePaths where = paths();
-  const bool is_adopted = !options_.legacy_path.empty() && !where.is_legacy_retired;
+  // What took the place of the environment that was named is ours to make.
+  const bool is_adopted = !options_.legacy_path.empty() && where.kept.empty();
   auto legacy = open_legacy(where.legacy, is_adopted, catalog_);
   if (!legacy) return Fail(WithContext(legacy.error(), "legacy store"));
   stores[Index(Role::kLegacy)].backend = *std::move(legacy);
@@ -250,7 +251,8 @@ Status DbServiceImpl::FillMemtable(const std::array<Opened, kRoleCount>& stores)
 ReadContext DbServiceImpl::MakeReadContext(ShadowReader* shadow) {
   return {*memtable_,    flags_,
           refused_load_, {&follower(Role::kLegacy).backend(), &follower(Role::kUnified).backend()},
-          metrics_,      shadow};
+          metrics_,      switch_gate_,
+          shadow};
 }
 
 void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
@@ -296,6 +298,11 @@ void DbServiceImpl::StartThreads(std::array<Opened, kRoleCount> stores) {
 
 DbServiceImpl::~DbServiceImpl() {
   (void)Close();
+}
+
+std::string DbServiceImpl::generation() const {
+  MutexLock lock(paths_mutex_);
+  return directory_.generation();
 }
 
 StorePaths DbServiceImpl::paths() const {
@@ -409,6 +416,7 @@ void DbServiceImpl::KeepHouse() {
 
 // A store that is down for long must not make the log grow for ever (I10).
 void DbServiceImpl::TrimLog() {
+  MutexLock lock(trim_mutex_);
   if (log_->GetSize().bytes > options_.log_bytes_max) {
     for (const Role role : kRoles) {
       if (follower(role).is_in_sync() || !follower(Other(role)).is_whole()) continue;
@@ -487,7 +495,7 @@ Status DbServiceImpl::JudgeFlags() {
 }
 
 void DbServiceImpl::UpdateRouting() {
-  if (!followers_[0] || !followers_[1]) return;
+  if (!followers_[0] || !followers_[1] || switch_gate_.is_closed()) return;
   const auto snapshot = flags_.Current();
   MutexLock lock(routing_mutex_);
   const bool is_refused = snapshot->load_count != 0 && refused_load_.load() == snapshot->load_count;
@@ -617,7 +625,7 @@ Result<std::unique_ptr<LogBatchReader>> DbServiceImpl::ReadLog(std::uint64_t aft
 
 ServiceStatus DbServiceImpl::GetStatus() {
   ServiceStatus status;
-  status.generation = directory_.generation();
+  status.generation = generation();
   status.epoch = log_->epoch();
   const StorePaths where = paths();
   status.is_legacy_retired = where.is_legacy_retired;

@@ -16,6 +16,7 @@
 #include "service/memtable.hpp"
 #include "service/read_path.hpp"
 #include "service/shadow_reader.hpp"
+#include "service/switch_gate.hpp"
 #include "service/watch_registry.hpp"
 #include "service/write_pipeline.hpp"
 
@@ -53,6 +54,12 @@ class DbServiceImpl final : public DbService, private FillAccess {
     return follower(role).RunTask(std::move(task), wait_max);
   }
   Result<PinnedStores> PinStores(std::chrono::milliseconds wait_max) override;
+  GenerationPlace NewGeneration() override SB_EXCLUDES(paths_mutex_);
+  Status DescribeGeneration(const std::string& name, const std::string& legacy_path,
+                            const std::string& unified_path, bool has_legacy) override
+      SB_EXCLUDES(paths_mutex_);
+  Status SwitchGeneration(const std::string& name, std::chrono::milliseconds wait_max) override
+      SB_EXCLUDES(paths_mutex_);
   Result<std::string> RetireLegacy(std::chrono::milliseconds wait_max) override
       SB_EXCLUDES(paths_mutex_);
   Status ForgetStore(Role role, const std::string& reason,
@@ -83,7 +90,14 @@ class DbServiceImpl final : public DbService, private FillAccess {
   // PinStores (service/pinned_stores.cpp).
   Result<PinnedStores> OpenPins(const std::vector<Role>& in_service, SteadyTime deadline);
   Status ReachAll(const std::vector<Role>& roles, std::uint64_t sequence, SteadyTime deadline);
+  // SwitchGeneration (service/generation_switch.cpp).
+  Status SwitchNow(const std::string& name, const StorePaths& next,
+                   std::shared_ptr<LogSpares>& spares) SB_EXCLUDES(paths_mutex_, trim_mutex_);
+  Status GoOver(const StorePaths& next, std::uint64_t epoch);
+  Status MakeCurrent(const std::string& name, const std::string& before) SB_EXCLUDES(paths_mutex_);
+  void GoBack(const StorePaths& before);
   [[nodiscard]] StorePaths paths() const SB_EXCLUDES(paths_mutex_);
+  [[nodiscard]] std::string generation() const SB_EXCLUDES(paths_mutex_);
   Status StripKeptLegacy(const std::string& path);
   Status OpenStores(const OpenStore& open_legacy, const OpenStore& open_unified,
                     std::array<Opened, kRoleCount>& stores);
@@ -99,7 +113,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   [[nodiscard]] Status MayFill(Role target) const;
   [[nodiscard]] Status MayGiveUp(Role role) const;
   void KeepHouse();
-  void TrimLog();
+  void TrimLog() SB_EXCLUDES(trim_mutex_);
   void CheckForHangs(std::chrono::milliseconds stall_max);
   void Relieve();
   [[nodiscard]] std::uint64_t StoresDurableSequence() const;
@@ -117,6 +131,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   FlagStore flags_;
   MetricsRegistry metrics_;
   WatchRegistry watches_;
+  SwitchGate switch_gate_;
   std::unique_ptr<CommitLog> log_;
   std::unique_ptr<Memtable> memtable_;
   std::array<std::unique_ptr<Follower>, kRoleCount> followers_;
@@ -133,6 +148,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
 
   std::atomic<bool> is_pinning_{false};  // a PinnedStores is out
 
+  Mutex trim_mutex_;  // whoever trims the log, or has its stores out of service for a moment
   Mutex house_mutex_;
   CondVar house_wake_;
   bool is_house_stopping_ SB_GUARDED_BY(house_mutex_) = false;

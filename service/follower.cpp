@@ -183,14 +183,48 @@ Status Follower::MoveTo(const std::string& path, const std::function<Status()>& 
     if (needs_reopen_) SB_RETURN_IF_ERROR(Reopen());
     SB_RETURN_IF_ERROR(backend_->MakeDurable());
     SB_RETURN_IF_ERROR(commit());
-    SB_RETURN_IF_ERROR(backend_->MoveTo(path));
-    {
-      MutexLock lock(mutex_);
-      path_ = path;
-    }
-    return ReadCommitted();
+    return LeaveFor(path);
   };
   return RunOnThread(move, wait_max);
+}
+
+Status Follower::LeaveFor(const std::string& path) {
+  Detach("another store takes its place");
+  if (fill_) EndFill();
+  SB_RETURN_IF_ERROR(backend_->MoveTo(path));
+  {
+    MutexLock lock(mutex_);
+    path_ = path;
+    is_foreign_ = false;
+  }
+  return ReadCommitted();
+}
+
+Status Follower::BeginEpoch(std::uint64_t epoch, std::uint64_t sequence) {
+  if (committed_.log_id.empty() || committed_.is_filling) return {};
+  StoreState state = StateAt(sequence);
+  state.epoch = epoch;
+  SB_RETURN_IF_ERROR(backend_->AcceptForeign());
+  SB_RETURN_IF_ERROR(backend_->Apply({}, state));
+  SB_RETURN_IF_ERROR(backend_->MakeDurable());
+  return ReadCommitted();
+}
+
+void Follower::Rejoin(const std::string& reason_if_detached) {
+  log_reader_.reset();
+  const bool is_filled = !committed_.log_id.empty() && !committed_.is_filling;
+  const bool is_covered = is_filled && memtable_.Cover(options_.role, committed_.applied_sequence,
+                                                       !committed_.is_partial());
+  {
+    MutexLock lock(mutex_);
+    reason_ = is_filled ? "" : reason_if_detached;
+    if (is_filled)
+      state_.store(is_covered ? FollowerState::kInSync : FollowerState::kCatchingUp,
+                   std::memory_order_release);
+  }
+  LogInfo("{} store: {} at batch {}", RoleName(options_.role), FollowerStateName(state()),
+          committed_.applied_sequence);
+  if (events_.on_state) events_.on_state();
 }
 
 void Follower::Hurry(std::uint64_t sequence) {
@@ -257,6 +291,18 @@ Status Follower::RunTask(Task task, std::chrono::milliseconds wait_max) {
     return task(*backend_);
   };
   return RunOnThread(run, wait_max);
+}
+
+Status Follower::RunParked(const std::function<Status()>& task,
+                           std::chrono::milliseconds wait_max) {
+  Status outcome;
+  SB_RETURN_IF_ERROR(RunOnThread(
+      [&]() -> Status {
+        outcome = task();
+        return {};
+      },
+      wait_max));
+  return outcome;
 }
 
 Status Follower::RunOnThread(std::function<Status()> task, std::chrono::milliseconds wait_max) {

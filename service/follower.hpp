@@ -94,6 +94,19 @@ class Follower {
   // calling it again, makes it).
   Status MoveTo(const std::string& path, const std::function<Status()>& commit,
                 std::chrono::milliseconds wait_max) SB_EXCLUDES(mutex_);
+  // Runs `task` on the follower's thread, between two transactions: whoever calls from within it
+  // has the follower standing still. As RunTask otherwise, but without a look at the store first.
+  Status RunParked(const std::function<Status()>& task, std::chrono::milliseconds wait_max)
+      SB_EXCLUDES(mutex_);
+  // Of a follower that stands still. Takes it out of service and goes on with the store at `path`,
+  // whatever that holds. After an error: with the one it has.
+  Status LeaveFor(const std::string& path) SB_EXCLUDES(mutex_);
+  // Of a follower that stands still. What the store holds is from now on the content at
+  // `sequence` of `epoch`, whoever wrote it; durable on return. Nothing when it holds nothing that
+  // counts.
+  Status BeginEpoch(std::uint64_t epoch, std::uint64_t sequence);
+  // Of a follower that stands still, after LeaveFor: in service again as far as the store goes.
+  void Rejoin(const std::string& reason_if_detached) SB_EXCLUDES(mutex_);
   // Runs `task` on the follower's thread, between two transactions, whatever the state, and returns
   // what it returned. It may use the backend as its owner: what it commits there must keep I2, and
   // must keep the StoreState. One at a time (kConflict). kBusy when the thread does not get to it

@@ -28,8 +28,8 @@ constexpr std::uint64_t kPayloadBytesMax =
 std::uint64_t Checksum(std::uint64_t salt, std::string_view header, std::string_view first,
                        std::string_view second) {
   XXH3_state_t state;
-  // The salt is hashed as data: a seeded state on the stack needs XXH3_INITSTATE, or it may keep the
-  // secret of whatever state lay there before, and sums come out wrong now and then.
+  // The salt is hashed as data: a seeded state on the stack needs XXH3_INITSTATE, or it may keep
+  // the secret of whatever state lay there before, and sums come out wrong now and then.
   XXH3_64bits_reset(&state);
   XXH3_64bits_update(&state, &salt, sizeof salt);
   XXH3_64bits_update(&state, header.data(), header.size());

@@ -126,6 +126,22 @@ bool Memtable::IsHalfFull() const {
          records_.load(std::memory_order_relaxed) >= options_.record_count_max / 2;
 }
 
+void Memtable::Clear() {
+  std::vector<SegmentPtr> gone;
+  {
+    ExclusiveLock lock(mutex_);
+    for (const Coverage& coverage : coverage_)
+      SB_CHECK(!coverage.is_covered, "nothing is taken from a store that reads it");
+    gone.assign(segments_.begin(), segments_.end());
+    segments_.clear();
+    is_newest_open_ = false;
+    bytes_ = 0;
+    records_ = 0;
+    Evict(gone, true);
+  }
+  NotifyRoom();
+}
+
 std::uint64_t Memtable::Seal() {
   ExclusiveLock lock(mutex_);
   is_newest_open_ = false;

@@ -119,6 +119,9 @@ class Memtable {
   // The same, unless no other covered store is whole; false then. In one step, so that two stores
   // that fail at once cannot both leave.
   bool UncoverUnlessLast(Role role) SB_EXCLUDES(mutex_);
+  // Lets go of everything: what it holds is of no store any more. The next batch is
+  // last_sequence() + 1 as before. Only while no store is covered.
+  void Clear() SB_EXCLUDES(mutex_);
   // Closes the open segment, so that a store can stop exactly there; gives its last sequence.
   std::uint64_t Seal() SB_EXCLUDES(mutex_);
   // Whether half of the budget is used.

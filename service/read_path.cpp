@@ -59,9 +59,20 @@ void ReadPath::EndTurn() noexcept {
 }
 
 void ReadPath::CountError(Role role, Operation operation) {
-  MetricsBlock::Add(metrics_->Of(role, operation).errors);
+  if (!context_.gate.is_closed()) MetricsBlock::Add(metrics_->Of(role, operation).errors);
   if (views_[Index(role)]) views_[Index(role)]->End();
   tags_[Index(role)] = kNoTag;
+}
+
+template <class Attempt>
+auto ReadPath::PastSwitches(const Attempt& attempt) {
+  while (true) {
+    const std::uint64_t openings = context_.gate.openings();
+    auto result = attempt();
+    if (result || result.error().code != ErrorCode::kUnavailable) return result;
+    EndTurn();  // the switch waits for snapshots
+    if (!context_.gate.WaitForOpening(openings)) return result;
+  }
 }
 
 bool ReadPath::MayServe(Role role, const Collection* collection) const {
@@ -135,7 +146,7 @@ Result<std::optional<std::string_view>> ReadPath::Get(const Collection& collecti
     metrics_->Of(role, Operation::kGet).latency.Record(SteadyClock::now() - start);
     return value;
   }
-  auto value = GetSlow(collection, key, role, std::nullopt);
+  auto value = PastSwitches([&] { return GetSlow(collection, key, role, std::nullopt); });
   metrics_->Of(role, Operation::kGet).latency.Record(SteadyClock::now() - start);
   return value;
 }
@@ -219,12 +230,15 @@ Result<std::vector<std::optional<std::string>>> ReadPath::MultiGet(
   if (context_.shadow != nullptr) {
     for (const std::string_view key : keys) context_.shadow->Offer(collection, key);
   }
-  std::optional<Role> failed;
-  auto values = TryMultiGet(collection, keys, std::nullopt, failed);
-  if (!values && failed) {  // I6: the other one answers for all keys
-    values = TryMultiGet(collection, keys, *failed, failed);
-    if (values) MetricsBlock::Add(metrics_->failovers);
-  }
+  auto values = PastSwitches([&] {
+    std::optional<Role> failed;
+    auto attempted = TryMultiGet(collection, keys, std::nullopt, failed);
+    if (!attempted && failed) {  // I6: the other one answers for all keys
+      attempted = TryMultiGet(collection, keys, *failed, failed);
+      if (attempted) MetricsBlock::Add(metrics_->failovers);
+    }
+    return attempted;
+  });
   metrics_->Of(counted, Operation::kMultiGet).latency.Record(SteadyClock::now() - start);
   return values;
 }
@@ -298,11 +312,13 @@ Result<StoredValue> ReadPath::GetStored(Role role, const Collection& collection,
 }
 
 Status ReadPath::Scan(const Collection& collection, std::string_view from, const Visitor& visit) {
-  return WithFailover<void>(Operation::kScan, &collection,
-                            from.empty() ? std::string_view(collection.name) : from,
-                            [&](Role role, bool& may_retry) {
-                              return TryScan(collection, from, visit, role, may_retry);
-                            });
+  return PastSwitches([&] {
+    return WithFailover<void>(Operation::kScan, &collection,
+                              from.empty() ? std::string_view(collection.name) : from,
+                              [&](Role role, bool& may_retry) {
+                                return TryScan(collection, from, visit, role, may_retry);
+                              });
+  });
 }
 
 Status ReadPath::TryScan(const Collection& collection, std::string_view from, const Visitor& visit,
@@ -324,8 +340,11 @@ Status ReadPath::TryScan(const Collection& collection, std::string_view from, co
 }
 
 Result<std::uint64_t> ReadPath::Count(const Collection& collection) {
-  return WithFailover<std::uint64_t>(Operation::kScan, &collection, collection.name,
-                                     [&](Role role, bool&) { return TryCount(collection, role); });
+  return PastSwitches([&] {
+    return WithFailover<std::uint64_t>(
+        Operation::kScan, &collection, collection.name,
+        [&](Role role, bool&) { return TryCount(collection, role); });
+  });
 }
 
 Result<std::uint64_t> ReadPath::TryCount(const Collection& collection, Role role) {
@@ -364,8 +383,10 @@ Result<std::uint64_t> ReadPath::TryCount(const Collection& collection, Role role
 }
 
 Result<std::vector<std::string>> ReadPath::CollectionNames() {
-  return WithFailover<std::vector<std::string>>(
-      Operation::kScan, nullptr, "", [&](Role role, bool&) { return TryCollectionNames(role); });
+  return PastSwitches([&] {
+    return WithFailover<std::vector<std::string>>(
+        Operation::kScan, nullptr, "", [&](Role role, bool&) { return TryCollectionNames(role); });
+  });
 }
 
 Result<std::vector<std::string>> ReadPath::TryCollectionNames(Role role) {

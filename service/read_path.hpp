@@ -22,6 +22,7 @@
 #include "service/record_reader.hpp"
 #include "service/router.hpp"
 #include "service/shadow_reader.hpp"
+#include "service/switch_gate.hpp"
 #include "service/transaction.hpp"
 
 namespace switchback {
@@ -33,6 +34,7 @@ struct ReadContext {
   const std::atomic<std::uint64_t>& refused_load;
   std::array<Backend*, kRoleCount> backends;
   MetricsRegistry& metrics;
+  SwitchGate& gate;
   ShadowReader* shadow = nullptr;  // none: these reads are not repeated
 };
 
@@ -82,6 +84,9 @@ class ReadPath final : public RecordReader {
     const Role role = router_.Route(key);
     return collection.IsHeldBy(Index(role)) ? role : Other(role);
   }
+  // `attempt` again when it found no store because of a switch to other stores, once that is over.
+  template <class Attempt>
+  auto PastSwitches(const Attempt& attempt);
   // The role that may answer for the collection (null: for all), instead of or as `desired`.
   Result<Role> Serving(Role desired, const Collection* collection)
       SB_EXCLUDES(context_.memtable.mutex());

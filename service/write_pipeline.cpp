@@ -112,7 +112,7 @@ Status WritePipeline::Write(const std::function<Status(Transaction&)>& run) {
 
 bool WritePipeline::TakeQueue(std::vector<Queued>& taken) {
   MutexLock lock(mutex_);
-  while (queue_.empty()) {
+  while (queue_.empty() && alone_ == nullptr) {
     if (is_stopping_) return false;
     wake_at_ = 1;
     const bool is_probe_due =
@@ -122,7 +122,7 @@ bool WritePipeline::TakeQueue(std::vector<Queued>& taken) {
     wake_at_ = SIZE_MAX;
     if (is_probe_due) return true;
   }
-  if (queue_.size() < group_size_ && !is_stopping_) {
+  if (queue_.size() < group_size_ && !is_stopping_ && alone_ == nullptr) {
     const SteadyTime until = std::chrono::steady_clock::now() + kGatherWaitMax;
     wake_at_ = group_size_;  // not for each of them
     while (queue_.size() < group_size_ && !is_stopping_ && arrived_.WaitUntil(mutex_, until)) {
@@ -137,15 +137,44 @@ bool WritePipeline::TakeQueue(std::vector<Queued>& taken) {
 void WritePipeline::Run() {
   std::vector<Queued> writes;
   while (TakeQueue(writes)) {
-    if (writes.empty()) ProbeLog();
+    RunWhatIsAlone(/*is_cancelled=*/false);
+    if (writes.empty() && is_log_failed_) ProbeLog();
     std::size_t next = 0;
     while (next < writes.size()) next += CommitBatch(writes, next);
     group_size_ = writes.size();
     writes.clear();
   }
-  // A write that was refused because its sync failed may stand in the log: a new file makes it void,
-  // or the next start would find it.
+  // A write that was refused because its sync failed may stand in the log: a new file makes it
+  // void, or the next start would find it.
   if (is_log_failed_) ProbeLog();
+  RunWhatIsAlone(/*is_cancelled=*/true);
+}
+
+Status WritePipeline::RunAlone(const std::function<Status()>& task) {
+  Alone alone{&task, {}, false};
+  MutexLock lock(mutex_);
+  if (is_stopping_) return Fail(ErrorCode::kCancelled, "the service is stopping");
+  SB_CHECK(alone_ == nullptr, "one at a time");
+  alone_ = &alone;
+  arrived_.NotifyAll();
+  while (!alone.is_done) alone_done_.Wait(mutex_);
+  return alone.outcome;
+}
+
+void WritePipeline::RunWhatIsAlone(bool is_cancelled) {
+  Alone* alone = nullptr;
+  {
+    MutexLock lock(mutex_);
+    alone = std::exchange(alone_, nullptr);
+  }
+  if (alone == nullptr) return;
+  reads_.EndTurn();
+  Status outcome =
+      is_cancelled ? Fail(ErrorCode::kCancelled, "the service is stopping") : (*alone->task)();
+  MutexLock lock(mutex_);
+  alone->outcome = std::move(outcome);
+  alone->is_done = true;
+  alone_done_.NotifyAll();
 }
 
 // Without writes to try it with, a failed log would stay failed and whoever waits for readiness

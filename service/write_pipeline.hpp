@@ -62,6 +62,11 @@ class WritePipeline {
   // Blocks until Done. Any thread but the pipeline's.
   Status Write(const std::function<Status(Transaction&)>& run);
 
+  // Runs `task` on the pipeline's thread, between two batches: nothing is appended or published
+  // meanwhile, writes wait. Returns what it returned. One at a time. kCancelled: stopping. Any
+  // thread but the pipeline's.
+  Status RunAlone(const std::function<Status()>& task) SB_EXCLUDES(mutex_);
+
   // Answers writes that waited for the stores. Any thread.
   void OnStoresDurable() SB_EXCLUDES(acks_mutex_);
 
@@ -80,12 +85,18 @@ class WritePipeline {
     std::uint64_t sequence;
     std::vector<Resolved> writes;
   };
+  struct Alone {
+    const std::function<Status()>* task = nullptr;
+    Status outcome;
+    bool is_done = false;
+  };
   class BlockingOp;
 
   void Run();
   // Blocks until something waits, or nothing does but a failed log wants to be tried; false when
   // stopping.
   bool TakeQueue(std::vector<Queued>& taken) SB_EXCLUDES(mutex_);
+  void RunWhatIsAlone(bool is_cancelled) SB_EXCLUDES(mutex_);
   void ProbeLog();
   // Commits writes from `next` on, as many as make a batch; returns how many.
   std::size_t CommitBatch(const std::vector<Queued>& writes, std::size_t next);
@@ -115,6 +126,8 @@ class WritePipeline {
   std::vector<Queued> queue_ SB_GUARDED_BY(mutex_);
   std::size_t queue_bytes_ SB_GUARDED_BY(mutex_) = 0;
   bool is_stopping_ SB_GUARDED_BY(mutex_) = false;
+  Alone* alone_ SB_GUARDED_BY(mutex_) = nullptr;
+  CondVar alone_done_;
   std::size_t wake_at_ SB_GUARDED_BY(mutex_) = SIZE_MAX;  // the thread waits for that many writes
 
   Mutex acks_mutex_;

@@ -62,7 +62,8 @@ class PipelineWorld {
     options.clock = &clock;
     pipeline = std::make_unique<WritePipeline>(
         options, *log, *memtable,
-        ReadContext{*memtable, flags, refused_load, {&legacy, &unified}, metrics}, catalog, watches,
+        ReadContext{*memtable, flags, refused_load, {&legacy, &unified}, metrics, gate}, catalog,
+        watches,
         WritePipeline::Hooks{[this] { ++relief_count; }, [this] { return stores_durable.load(); }});
     pipeline->Start();
   }
@@ -120,6 +121,7 @@ class PipelineWorld {
   FlagStore flags;
   std::atomic<std::uint64_t> refused_load{0};
   MetricsRegistry metrics;
+  SwitchGate gate;
   WatchRegistry watches;
   std::atomic<std::uint64_t> stores_durable{0};
   std::atomic<int> relief_count{0};
