@@ -1,0 +1,177 @@
+#include "backends/store_file.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "backends/lmdb_collections.hpp"
+#include "backends/lmdb_handles.hpp"
+#include "backends/lmdb_read_view.hpp"
+#include "backends/sqlite_database.hpp"
+#include "backends/sqlite_read_view.hpp"
+#include "backends/sqlite_schema.hpp"
+#include "common/check.hpp"
+
+namespace switchback {
+namespace {
+
+constexpr std::uint64_t kStepBytes = 1u << 20;
+
+// Tells `step` about every megabyte.
+class StepCounter {
+ public:
+  explicit StepCounter(const ReadView::CopyStep& step) : step_(step) {}
+  Status Count(std::uint64_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ < kStepBytes || !step_) return {};
+    return step_(std::exchange(bytes_, 0));
+  }
+
+ private:
+  const ReadView::CopyStep& step_;
+  std::uint64_t bytes_ = 0;
+};
+
+Result<MdbEnvHandle> OpenLmdbFile(const std::string& path) {
+  MDB_env* made = nullptr;
+  int error = mdb_env_create(&made);
+  if (error != MDB_SUCCESS) return FailMdb("open " + path, error);
+  MdbEnvHandle env(made);
+  error = mdb_env_set_maxdbs(env.get(), kLmdbDatabaseCountMax);
+  if (error == MDB_SUCCESS)
+    error = mdb_env_open(env.get(), path.c_str(),
+                         MDB_RDONLY | MDB_NOLOCK | MDB_NOSUBDIR | MDB_NOTLS, 0600);
+  if (error != MDB_SUCCESS) return FailMdb("open " + path, error);
+  return env;
+}
+
+// Walks one database whole, so that each of its pages is looked at.
+Result<CollectionDigest> WalkDatabase(MDB_txn* txn, MDB_dbi dbi, std::string name,
+                                      const LmdbCollections& collections, StepCounter& counter) {
+  MDB_cursor* opened = nullptr;
+  int error = mdb_cursor_open(txn, dbi, &opened);
+  if (error != MDB_SUCCESS) return FailMdb("walk " + name, error);
+  const MdbCursorHandle cursor(opened);
+  CollectionHasher hasher;
+  std::uint64_t entry_count = 0;
+  MDB_val key{};
+  MDB_val value{};
+  while ((error = mdb_cursor_get(cursor.get(), &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+    ++entry_count;
+    const bool is_database = LmdbCollections::IsMain(dbi) &&
+                             value.mv_size == LmdbCollections::kDatabaseRecordBytes &&
+                             collections.IsDatabase(FromMdb(key));
+    if (!is_database) hasher.Add(FromMdb(key), FromMdb(value));
+    SB_RETURN_IF_ERROR(counter.Count(key.mv_size + value.mv_size));
+  }
+  if (error != MDB_NOTFOUND) return FailMdb("walk " + name, error);
+  MDB_stat stat{};
+  error = mdb_stat(txn, dbi, &stat);
+  if (error != MDB_SUCCESS) return FailMdb("count " + name, error);
+  if (stat.ms_entries != entry_count)
+    return Fail(ErrorCode::kCorruption, "database " + name + " says that it holds " +
+                                            std::to_string(stat.ms_entries) +
+                                            " records, and holds " + std::to_string(entry_count));
+  return hasher.Finish(std::move(name));
+}
+
+Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::CopyStep& step) {
+  auto env = OpenLmdbFile(path);
+  if (!env) return Fail(env.error());
+  MDB_txn* begun = nullptr;
+  if (const int error = mdb_txn_begin(env->get(), nullptr, MDB_RDONLY, &begun);
+      error != MDB_SUCCESS)
+    return FailMdb("read " + path, error);
+  const MdbTxnHandle txn(begun);
+  CollectionCatalog catalog;
+  LmdbCollections collections(catalog);
+  SB_RETURN_IF_ERROR(collections.Scan(txn.get()));
+  StoreFileReport report;
+  auto stamped = ReadLmdbState(txn.get(), collections);
+  if (!stamped) return Fail(stamped.error());
+  report.state = std::move(stamped->state);
+  std::vector<std::string> names = collections.Names();
+  StepCounter counter(step);
+  if (collections.main_dbi() != LmdbCollections::kNone)
+    names.insert(names.begin(), std::string(kMainCollectionName));
+  for (std::string& name : names) {
+    const bool is_main = &name == names.data() && collections.main_dbi() != LmdbCollections::kNone;
+    MDB_dbi dbi = LmdbCollections::kMainDbi;
+    if (!is_main) {
+      if (const int error = mdb_dbi_open(txn.get(), name.c_str(), 0, &dbi); error != MDB_SUCCESS)
+        return FailMdb("open database " + name, error);
+    }
+    auto digest = WalkDatabase(txn.get(), dbi, name, collections, counter);
+    if (!digest) return Fail(digest.error());
+    const bool is_served = is_main || collections.IsServable(name);
+    if (is_served && digest->record_count > 0) report.collections.push_back(*std::move(digest));
+  }
+  std::sort(report.collections.begin(), report.collections.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return report;
+}
+
+Result<StoreFileReport> InspectSqlite(const std::string& path, StoreFileCheck check,
+                                      const ReadView::CopyStep& step) {
+  SqliteOptions options;
+  options.path = path;
+  CollectionCatalog catalog;
+  auto database = std::make_shared<SqliteDatabase>(options, catalog);
+  StoreFileReport report;
+  {
+    auto db = OpenSqliteReader(options);
+    if (!db) return Fail(db.error());
+    auto checked =
+        QuerySqliteText(db->get(), check == StoreFileCheck::kQuick ? "PRAGMA quick_check(1)"
+                                                                   : "PRAGMA integrity_check(1)");
+    if (!checked) return Fail(checked.error());
+    if (*checked != "ok") return Fail(ErrorCode::kCorruption, path + ": " + *checked);
+    SB_RETURN_IF_ERROR(database->tables.Load(db->get()));
+    auto versions = ReadSchemaVersions(db->get());
+    if (!versions) return Fail(versions.error());
+    report.schema_version = versions->empty() ? 0 : versions->back().version;
+  }
+  database->is_open = true;
+  SqliteReadView view(database);
+  SB_RETURN_IF_ERROR(view.Begin());
+  auto state = view.State();
+  if (!state) return Fail(state.error());
+  report.state = *std::move(state);
+  auto digests = DigestCollections(view, catalog, step);
+  if (!digests) return Fail(digests.error());
+  report.collections = *std::move(digests);
+  return report;
+}
+
+}  // namespace
+
+Result<std::vector<CollectionDigest>> DigestCollections(ReadView& view, CollectionCatalog& catalog,
+                                                        const ReadView::CopyStep& step) {
+  auto names = view.CollectionNames();
+  if (!names) return Fail(names.error());
+  std::vector<CollectionDigest> digests;
+  StepCounter counter(step);
+  for (const std::string& name : *names) {
+    auto collection = catalog.Intern(name);
+    if (!collection) return Fail(collection.error());
+    CollectionHasher hasher;
+    Status stepped;
+    SB_RETURN_IF_ERROR(
+        view.Scan(**collection, "", [&](std::string_view key, std::string_view value) {
+          hasher.Add(key, value);
+          stepped = counter.Count(key.size() + value.size());
+          return stepped.has_value();
+        }));
+    SB_RETURN_IF_ERROR(stepped);
+    if (hasher.record_count() > 0) digests.push_back(hasher.Finish(name));
+  }
+  return digests;
+}
+
+Result<StoreFileReport> InspectStoreFile(std::string_view engine, const std::string& path,
+                                         StoreFileCheck check, const ReadView::CopyStep& step) {
+  if (engine == "lmdb") return InspectLmdb(path, step);
+  if (engine == "sqlite") return InspectSqlite(path, check, step);
+  return Fail(ErrorCode::kUnsupported, "a file of the engine '" + std::string(engine) + "'");
+}
+
+}  // namespace switchback

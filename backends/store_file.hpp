@@ -1,0 +1,36 @@
+// A store's file that nobody has open: looked at read-only, page by page and record by record.
+// Nothing is written, neither into the file nor beside it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/backend.hpp"
+#include "backends/collection_digest.hpp"
+
+namespace switchback {
+
+struct StoreFileReport {
+  StoreState state;
+  std::uint64_t schema_version = 0;           // SQLite: the newest version; else 0
+  std::vector<CollectionDigest> collections;  // those with records, sorted by name
+};
+
+enum class StoreFileCheck : std::uint8_t {
+  kQuick,     // structure and every record
+  kThorough,  // SQLite: besides, whether indexes and tables agree
+};
+
+// `engine` is Backend::engine(). `step` is told what was read, as ReadView::CopyTo tells it.
+// The file must be one whose bytes are trusted: LMDB does not defend itself against made-up pages.
+// Errors: kCorruption (with what is wrong), kNotFound, kIo, kUnsupported (engine), those of `step`.
+Result<StoreFileReport> InspectStoreFile(std::string_view engine, const std::string& path,
+                                         StoreFileCheck check, const ReadView::CopyStep& step);
+
+// The same digests of a snapshot that is held.
+Result<std::vector<CollectionDigest>> DigestCollections(ReadView& view, CollectionCatalog& catalog,
+                                                        const ReadView::CopyStep& step);
+
+}  // namespace switchback

@@ -1,0 +1,39 @@
+// The bytes of a backup's files: hashed, compressed with zstd, unpacked under a limit.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "backends/backend.hpp"
+#include "common/result.hpp"
+
+namespace switchback {
+
+struct FileSum {
+  std::uint64_t bytes = 0;
+  std::string sha256;
+
+  friend bool operator==(const FileSum&, const FileSum&) = default;
+};
+
+struct UnpackedSums {
+  FileSum packed;  // as it lies in the backup
+  FileSum raw;     // as the engine wants it; the same when not compressed
+};
+
+// Compresses `from` to a new file, synced. Level 1..19.
+Result<UnpackedSums> CompressFile(const std::string& from, const std::string& to, int level,
+                                  const ReadView::CopyStep& step);
+
+// Reads the file `fd` to its end and hashes it. With a path the unpacked bytes are written there,
+// a new file, synced. `raw_bytes_max`: unpacking more is kCorruption, so that a small file cannot
+// fill the disk. Errors besides: kCorruption (not zstd, or cut short), kIo, kNoSpace.
+Result<UnpackedSums> UnpackFile(int fd, bool is_compressed, std::uint64_t raw_bytes_max,
+                                const std::string& to, const ReadView::CopyStep& step);
+
+// Gets the writing of a file's pages under way, without waiting for it.
+void BeginWriteback(const std::string& path);
+// fsync, and mode 0600.
+Status SyncFile(const std::string& path);
+
+}  // namespace switchback
