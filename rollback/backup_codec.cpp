@@ -71,8 +71,11 @@ Status Decompress(ZSTD_DCtx* context, std::string_view bytes, std::uint64_t raw_
   ZSTD_inBuffer input{bytes.data(), bytes.size(), 0};
   while (true) {
     ZSTD_outBuffer output{out.data(), out.size(), 0};
+    const std::size_t input_before = input.pos;
     const std::size_t left = ZSTD_decompressStream(context, &output, &input);
     if (ZSTD_isError(left) != 0) return FailZstd("unpack", left);
+    // Asked for more behind the end of a frame it says that a next one is missing.
+    if (input.pos == input_before && output.pos == 0) return {};
     is_at_end = left == 0;
     if (raw.bytes() + output.pos > raw_bytes_max)
       return Fail(ErrorCode::kCorruption, "unpack: more than the manifest says");

@@ -105,21 +105,25 @@ Result<std::string> BackupManager::Create(BackupRequest request) {
   const std::string id = NewBackupId(clock_.WallNow());
   const std::string actor = request.actor;
   const std::string reason = request.note.empty() ? BackupReasonName(request.reason) : request.note;
-  SB_RETURN_IF_ERROR(Begin(
-      "create", id, actor, reason,
-      [this, id, request = std::move(request)](BackupProgress& progress) -> Status {
-        SB_RETURN_IF_ERROR(directory_.RemoveLeftovers());
-        auto written = WriteBackup(service_, directory_, id, request, clock_, progress);
-        if (!written) return Fail(written.error());
-        LogInfo("backup {}: both stores at batch {}, {} bytes in {} ms", id, written->sequence,
-                written->bytes(), written->duration.count());
-        if (!written->differences.empty())
-          return Fail(ErrorCode::kCorruption, "the backup is there, but its halves differ in " +
-                                                  written->differences.front() +
-                                                  ": run `switchback verify`");
-        return {};
-      }));
+  auto begun = Begin("create", id, actor, reason,
+                     [this, id, request = std::move(request)](BackupProgress& progress) {
+                       return DoCreate(id, request, progress);
+                     });
+  if (!begun) return Fail(begun.error());
   return id;
+}
+
+Status BackupManager::DoCreate(const std::string& id, const BackupRequest& request,
+                               BackupProgress& progress) {
+  SB_RETURN_IF_ERROR(directory_.RemoveLeftovers());
+  auto written = WriteBackup(service_, directory_, id, request, clock_, progress);
+  if (!written) return Fail(written.error());
+  LogInfo("backup {}: batch {}, {} bytes in {} ms", id, written->sequence, written->bytes(),
+          written->duration.count());
+  if (written->differences.empty()) return {};
+  return Fail(ErrorCode::kCorruption, "the backup is there, but its halves differ in " +
+                                          written->differences.front() +
+                                          ": run `switchback verify`");
 }
 
 Result<std::string> BackupManager::CreateAndWait(BackupRequest request) {

@@ -102,6 +102,7 @@ class BackupManager {
   void RunOne(Pending pending) SB_EXCLUDES(mutex_);
   void CreateIfDue() SB_EXCLUDES(mutex_);
   Status CheckNotInUse(const std::string& id) SB_REQUIRES(mutex_);
+  Status DoCreate(const std::string& id, const BackupRequest& request, BackupProgress& progress);
   Status DoVerify(const std::string& id, bool is_full, BackupProgress& progress)
       SB_EXCLUDES(mutex_);
   void Audit(const std::string& actor, const std::string& action, const std::string& detail);

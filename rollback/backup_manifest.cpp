@@ -250,7 +250,8 @@ Result<BackupManifest> ParseManifest(std::string_view text) {
     if (manifest.half(parsed->role) != nullptr) return Damaged("a role twice");
     manifest.halves.push_back(*std::move(parsed));
   }
-  for (const auto& [role, why] : reader.Object("absent").items()) {
+  const Json absences = reader.Object("absent");
+  for (const auto& [role, why] : absences.items()) {
     if (!why.is_string()) return Damaged("absent");
     manifest.absences[role] = why.get<std::string>();
   }

@@ -113,6 +113,51 @@ Status SetAllowUnverified(const Json& value, ServerConfig& config) {
   return {};
 }
 
+Status SetBackupDirectory(const Json& value, ServerConfig& config) {
+  return SetText(value, config.backups.directory);
+}
+
+// false, true, or a level of zstd.
+Status SetBackupCompression(const Json& value, ServerConfig& config) {
+  constexpr int kLevelMax = 19;
+  if (value.is_boolean()) {
+    config.backups.is_compressed = value.get<bool>();
+    return {};
+  }
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kLevelMax)
+    return Wrong("true, false or a level from 0 (none) to 19");
+  const int level = value.get<int>();
+  config.backups.is_compressed = level > 0;
+  if (level > 0) config.backups.compression_level = level;
+  return {};
+}
+
+Status SetBackupInterval(const Json& value, ServerConfig& config) {
+  std::uint32_t seconds = 0;
+  SB_RETURN_IF_ERROR(SetNumber(value, 0, seconds));
+  config.backups.interval = std::chrono::seconds(seconds);
+  return {};
+}
+
+Status SetBackupRetention(const Json& value, ServerConfig& config) {
+  RetentionPolicy& policy = config.backups.retention;
+  std::uint32_t days = static_cast<std::uint32_t>(policy.age_max.count() / 24);
+  const std::map<std::string, std::uint32_t*> members{
+      {"days", &days},          {"count", &policy.count_max}, {"keep_min", &policy.keep_min},
+      {"daily", &policy.daily}, {"weekly", &policy.weekly},   {"monthly", &policy.monthly}};
+  if (!value.is_object())
+    return Wrong("an object of days, count, keep_min, daily, weekly and monthly");
+  for (const auto& [name, number] : value.items()) {
+    const auto member = members.find(name);
+    if (member == members.end()) return Wrong("without the member \"" + Printable(name) + "\"");
+    if (auto set = SetNumber(number, name == "keep_min" ? 1 : 0, *member->second); !set)
+      return Fail(WithContext(set.error(), name));
+  }
+  if (days > 36500) return Wrong("at most 36,500 days");
+  policy.age_max = std::chrono::hours(24) * days;
+  return {};
+}
+
 Setter Milliseconds(std::chrono::milliseconds ServerConfig::*member, std::uint64_t least = 0) {
   return [member, least](const Json& value, ServerConfig& config) -> Status {
     std::uint32_t milliseconds = 0;
@@ -126,6 +171,12 @@ template <class Member>
 Setter Number(Member ServerConfig::*member, std::uint64_t least = 0) {
   return [member, least](const Json& value, ServerConfig& config) {
     return SetNumber(value, least, config.*member);
+  };
+}
+template <class Member>
+Setter BackupNumber(Member BackupManagerOptions::*member) {
+  return [member](const Json& value, ServerConfig& config) {
+    return SetNumber(value, 0, config.backups.*member);
   };
 }
 template <class Member>
@@ -173,6 +224,12 @@ const std::map<std::string, Setter>& Setters() {
       {"schema_dir", Text(&ServerConfig::schema_dir)},
       {"schema_copies_max", Number(&ServerConfig::schema_copies_max, 1)},
       {"schema_ms_max", Milliseconds(&ServerConfig::schema_time_max, 100)},
+      {"backup_dir", SetBackupDirectory},
+      {"backup_compression", SetBackupCompression},
+      {"backup_bytes_per_second", BackupNumber(&BackupManagerOptions::bytes_per_second)},
+      {"backup_free_bytes_min", BackupNumber(&BackupManagerOptions::space_margin_bytes)},
+      {"backup_interval_seconds", SetBackupInterval},
+      {"backup_retention", SetBackupRetention},
       {"log_level", SetLevel},
       {"migration", SetMigration},
       {"validation", SetValidation},
@@ -212,6 +269,10 @@ Status LoadSecret(const char* variable, const std::string& path, std::string& se
 
 std::string ServerConfig::FlagsPath() const {
   return flags_path.empty() ? service.data_dir + "/flags.json" : flags_path;
+}
+
+std::string ServerConfig::BackupDirectoryPath() const {
+  return backups.directory.empty() ? service.data_dir + "/backups" : backups.directory;
 }
 
 std::string ServerConfig::SchemaDirectory() const {

@@ -15,6 +15,7 @@
 #include "common/result.hpp"
 #include "migration/migration_settings.hpp"
 #include "migration/validation_rules.hpp"
+#include "rollback/backup_manager.hpp"
 #include "service/db_service.hpp"
 
 namespace switchback {
@@ -47,12 +48,16 @@ struct ServerConfig {
   LogLevel log_level = LogLevel::kInfo;
   MigrationSettings migration;  // of new migrations
   ValidationRules validation;
+  // Of backups; directory "" = <data-dir>/backups.
+  BackupManagerOptions backups;
   bool is_unverified_allowed = false;  // flags may send keys to a copy that was not verified
 
   // Where the flags file is, whether named or not.
   [[nodiscard]] std::string FlagsPath() const;
   // The same of the migrations' files.
   [[nodiscard]] std::string SchemaDirectory() const;
+  // The same of backups.
+  [[nodiscard]] std::string BackupDirectoryPath() const;
 };
 
 // Lays the keys of `json`, one object, over `config`. A key is an option's name without the dashes

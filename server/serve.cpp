@@ -57,6 +57,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   SB_RETURN_IF_ERROR(server->StartMigrator());
   server->StartFlags();
   server->StartSchema();
+  SB_RETURN_IF_ERROR(server->StartBackups());
   SB_RETURN_IF_ERROR(server->StartDoors());
   SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
   return server;
@@ -119,11 +120,21 @@ void Server::StartSchema() {
   queries_ = std::make_unique<SqlQueries>(*service_);
 }
 
+Status Server::StartBackups() {
+  BackupManagerOptions options = config_.backups;
+  options.directory = config_.BackupDirectoryPath();
+  options.software = kVersion;
+  auto backups = BackupManager::Open(*service_, *journal_, clock_, std::move(options));
+  if (!backups) return Fail(backups.error());
+  backups_ = *std::move(backups);
+  return {};
+}
+
 Status Server::StartDoors() {
   const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
   control_plane_ = std::make_unique<ControlPlane>(
       ControlPlaneParts{*service_, *watcher_, *migrator_, clock_, [this] { return Counters(); },
-                        identity, verifier_.get(), schema_.get(), queries_.get()},
+                        identity, verifier_.get(), schema_.get(), queries_.get(), backups_.get()},
       AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
       HttpDispatch{
@@ -166,6 +177,7 @@ Status Server::Stop() {
   is_stopped_ = true;
   if (control_plane_) control_plane_->BeginStop();
   if (schema_) schema_->Stop();
+  if (backups_) backups_->Stop();
   if (queries_) queries_->Stop();
   if (resp_) resp_->Stop(config_.drain_max);
   if (http_) http_->Stop(config_.drain_max);

@@ -11,6 +11,7 @@
 #include "migration/schema/schema_runner.hpp"
 #include "migration/schema/sql_queries.hpp"
 #include "migration/verifier.hpp"
+#include "rollback/backup_manager.hpp"
 #include "server/config.hpp"
 #include "server/endpoints.hpp"
 #include "server/http/control_plane.hpp"
@@ -44,6 +45,7 @@ class Server {
   Status StartMigrator();
   void StartFlags();
   void StartSchema();
+  Status StartBackups();
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 
@@ -57,6 +59,7 @@ class Server {
   std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<SchemaRunner> schema_;
   std::unique_ptr<SqlQueries> queries_;
+  std::unique_ptr<BackupManager> backups_;
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<RespServer> resp_;

@@ -32,6 +32,7 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddVerifyCommand(app, exit_code);
   AddSchemaCommand(app, exit_code);
   AddSqlCommand(app, exit_code);
+  AddBackupCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   AddDrainCommand(app, exit_code);
   AddDetachCommand(app, exit_code);

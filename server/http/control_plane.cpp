@@ -45,6 +45,37 @@ void AddVerifyRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   add_post("/v1/verify/rate", HandleVerifyRate);
 }
 
+// The routes of backups. Fixed names stand before {id}.
+void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  const auto add = [&](const char* method, const char* path, Route::Handler handler) {
+    routes.push_back(Blocking({method, path, std::move(handler)}));
+  };
+  add("GET", "/v1/backups", [&](Request, Parameters) { return HandleBackupList(parts); });
+  add("POST", "/v1/backups",
+      [&](Request request, Parameters) { return HandleBackupCreate(parts, request.body); });
+  add("GET", "/v1/backups/status", [&](Request, Parameters) { return HandleBackupStatus(parts); });
+  add("POST", "/v1/backups/cancel",
+      [&](Request request, Parameters) { return HandleBackupCancel(parts, request.body); });
+  add("POST", "/v1/backups/prune",
+      [&](Request request, Parameters) { return HandleBackupPrune(parts, request.body); });
+  add("GET", "/v1/backups/{id}",
+      [&](Request, Parameters path) { return HandleBackupShow(parts, path[0]); });
+  add("DELETE", "/v1/backups/{id}", [&](Request request, Parameters path) {
+    return HandleBackupDelete(parts, path[0], request.body);
+  });
+  add("POST", "/v1/backups/{id}/verify", [&](Request request, Parameters path) {
+    return HandleBackupVerify(parts, path[0], request.body);
+  });
+  for (const bool is_pinned : {true, false}) {
+    add("POST", is_pinned ? "/v1/backups/{id}/pin" : "/v1/backups/{id}/unpin",
+        [&parts, is_pinned](Request request, Parameters path) {
+          return HandleBackupPin(parts, path[0], is_pinned, request.body);
+        });
+  }
+}
+
 // Every route there is. `parts` and `is_stopping` are those of the control plane itself.
 std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
   using Request = const HttpRequest&;
@@ -104,6 +135,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
                 [&](Request request, Parameters) { return HandleQuery(parts, request); }}),
   };
   AddVerifyRoutes(parts, routes);
+  AddBackupRoutes(parts, routes);
   return routes;
 }
 

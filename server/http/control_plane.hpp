@@ -12,6 +12,7 @@
 #include "migration/schema/schema_runner.hpp"
 #include "migration/schema/sql_queries.hpp"
 #include "migration/verifier.hpp"
+#include "rollback/backup_manager.hpp"
 #include "server/http/access.hpp"
 #include "server/http/message.hpp"
 #include "server/http/router.hpp"
@@ -35,6 +36,7 @@ struct ControlPlaneParts {
   Verifier* verifier = nullptr;    // none: its routes say so
   SchemaRunner* schema = nullptr;  // null: no routes for the schema and for queries
   SqlQueries* queries = nullptr;
+  BackupManager* backups = nullptr;  // none: its routes say so
 };
 
 // Thread-safe.

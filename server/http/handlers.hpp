@@ -54,6 +54,29 @@ HttpResponse HandleVerifyRate(const ControlPlaneParts& parts, const std::string&
 // GET /v1/verify/differences?after_collection=&after_key=&limit=: a page, and the path of the next.
 HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::string& query);
 
+// GET /v1/backups: all of them, with their number, size and age.
+HttpResponse HandleBackupList(const ControlPlaneParts& parts);
+// POST /v1/backups {"note"?: text, "compress"?: bool, "actor"?: text}: begins one; 202 with what
+// GET /v1/backups/status says. 409 with the name of the operation that runs.
+HttpResponse HandleBackupCreate(const ControlPlaneParts& parts, const std::string& body);
+// GET /v1/backups/status: the operation that runs, or the newest one that did.
+HttpResponse HandleBackupStatus(const ControlPlaneParts& parts);
+// POST /v1/backups/cancel {"actor"?}: 404 when none runs.
+HttpResponse HandleBackupCancel(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/backups/prune {"dry_run"?: bool, "actor"?}
+HttpResponse HandleBackupPrune(const ControlPlaneParts& parts, const std::string& body);
+// GET /v1/backups/{id}
+HttpResponse HandleBackupShow(const ControlPlaneParts& parts, const std::string& id);
+// DELETE /v1/backups/{id} {"actor"?}: 409 for one that is pinned or in use.
+HttpResponse HandleBackupDelete(const ControlPlaneParts& parts, const std::string& id,
+                                const std::string& body);
+// POST /v1/backups/{id}/verify {"full"?: bool, "actor"?}: begins it; 202.
+HttpResponse HandleBackupVerify(const ControlPlaneParts& parts, const std::string& id,
+                                const std::string& body);
+// POST /v1/backups/{id}/pin, /unpin {"actor"?}
+HttpResponse HandleBackupPin(const ControlPlaneParts& parts, const std::string& id, bool is_pinned,
+                             const std::string& body);
+
 // POST /v1/legacy/accept {}: the operator's word that a legacy store that another process has
 // written to is to be used as it is.
 HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body);

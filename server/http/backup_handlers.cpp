@@ -1,0 +1,128 @@
+#include <nlohmann/json.hpp>
+
+#include "server/http/backup_json.hpp"
+#include "server/http/body.hpp"
+#include "server/http/handlers.hpp"
+#include "server/http/json_text.hpp"
+#include "server/http/problem.hpp"
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+HttpResponse Answer(const Json& document, unsigned status = 200) {
+  HttpResponse response;
+  response.status = status;
+  response.body = JsonText(document);
+  return response;
+}
+
+HttpResponse NoBackups() {
+  return ProblemResponse(503, "unavailable", "this server was started without backups");
+}
+
+struct ActorBody {
+  std::string actor = "http";
+  bool flag = false;
+};
+
+// {"actor"?, and one flag?}.
+Result<ActorBody> ParseActor(const std::string& body, const char* flag = nullptr) {
+  auto document = ParseBody(body, {"actor", flag == nullptr ? "actor" : flag});
+  if (!document) return Fail(document.error());
+  ActorBody parsed;
+  SB_RETURN_IF_ERROR(TakeText(*document, "actor", parsed.actor));
+  if (flag != nullptr) SB_RETURN_IF_ERROR(TakeFlag(*document, flag, parsed.flag));
+  return parsed;
+}
+
+Result<BackupRequest> ParseCreate(const BackupManager& manager, const std::string& body) {
+  auto document = ParseBody(body, {"note", "compress", "actor"});
+  if (!document) return Fail(document.error());
+  BackupRequest request = manager.NewRequest();
+  request.actor = "http";
+  SB_RETURN_IF_ERROR(TakeText(*document, "note", request.note));
+  SB_RETURN_IF_ERROR(TakeText(*document, "actor", request.actor));
+  SB_RETURN_IF_ERROR(TakeFlag(*document, "compress", request.is_compressed));
+  return request;
+}
+
+}  // namespace
+
+HttpResponse HandleBackupList(const ControlPlaneParts& parts) {
+  if (parts.backups == nullptr) return NoBackups();
+  const auto entries = parts.backups->directory().List();
+  if (!entries) return ProblemResponse(entries.error());
+  return Answer(BackupListJson(*entries, parts.backups->directory().path(), parts.clock.WallNow()));
+}
+
+HttpResponse HandleBackupStatus(const ControlPlaneParts& parts) {
+  if (parts.backups == nullptr) return NoBackups();
+  return Answer(BackupOperationJson(parts.backups->Operation()));
+}
+
+HttpResponse HandleBackupShow(const ControlPlaneParts& parts, const std::string& id) {
+  if (parts.backups == nullptr) return NoBackups();
+  const auto entry = parts.backups->directory().Load(id);
+  if (!entry) return ProblemResponse(entry.error());
+  return Answer(BackupDetailJson(*entry, parts.clock.WallNow()));
+}
+
+HttpResponse HandleBackupCreate(const ControlPlaneParts& parts, const std::string& body) {
+  if (parts.backups == nullptr) return NoBackups();
+  auto request = ParseCreate(*parts.backups, body);
+  if (!request) return ProblemResponse(request.error());
+  const auto id = parts.backups->Create(*std::move(request));
+  if (!id) return ProblemResponse(id.error());
+  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+}
+
+HttpResponse HandleBackupVerify(const ControlPlaneParts& parts, const std::string& id,
+                                const std::string& body) {
+  if (parts.backups == nullptr) return NoBackups();
+  const auto parsed = ParseActor(body, "full");
+  if (!parsed) return ProblemResponse(parsed.error());
+  if (auto begun = parts.backups->Verify(id, parsed->flag, parsed->actor); !begun)
+    return ProblemResponse(begun.error());
+  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+}
+
+HttpResponse HandleBackupPin(const ControlPlaneParts& parts, const std::string& id, bool is_pinned,
+                             const std::string& body) {
+  if (parts.backups == nullptr) return NoBackups();
+  const auto parsed = ParseActor(body);
+  if (!parsed) return ProblemResponse(parsed.error());
+  if (auto set = parts.backups->SetPinned(id, is_pinned, parsed->actor); !set)
+    return ProblemResponse(set.error());
+  return HandleBackupShow(parts, id);
+}
+
+HttpResponse HandleBackupDelete(const ControlPlaneParts& parts, const std::string& id,
+                                const std::string& body) {
+  if (parts.backups == nullptr) return NoBackups();
+  const auto parsed = ParseActor(body);
+  if (!parsed) return ProblemResponse(parsed.error());
+  if (auto deleted = parts.backups->Delete(id, parsed->actor); !deleted)
+    return ProblemResponse(deleted.error());
+  return Answer({{"deleted", id}});
+}
+
+HttpResponse HandleBackupPrune(const ControlPlaneParts& parts, const std::string& body) {
+  if (parts.backups == nullptr) return NoBackups();
+  const auto parsed = ParseActor(body, "dry_run");
+  if (!parsed) return ProblemResponse(parsed.error());
+  const auto verdicts = parts.backups->Prune(parsed->flag, parsed->actor);
+  if (!verdicts) return ProblemResponse(verdicts.error());
+  return Answer(RetentionJson(*verdicts, parsed->flag));
+}
+
+HttpResponse HandleBackupCancel(const ControlPlaneParts& parts, const std::string& body) {
+  if (parts.backups == nullptr) return NoBackups();
+  if (auto parsed = ParseActor(body); !parsed) return ProblemResponse(parsed.error());
+  if (auto cancelled = parts.backups->Cancel(); !cancelled)
+    return ProblemResponse(cancelled.error());
+  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+}
+
+}  // namespace switchback
