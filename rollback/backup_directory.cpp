@@ -105,6 +105,7 @@ Result<BackupEntry> BackupDirectory::Load(const std::string& id) const {
   auto state = state_text ? ParseState(*state_text) : Result<BackupState>(Fail(state_text.error()));
   if (state) {
     entry.state = *std::move(state);
+    entry.is_state_known = true;
   } else {
     entry.state.is_pinned = true;
     if (entry.damage.empty()) entry.damage = "STATE.json: " + state.error().message;

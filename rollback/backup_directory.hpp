@@ -22,6 +22,7 @@ struct BackupEntry {
   std::string id;
   std::optional<BackupManifest> manifest;  // nullopt: damaged
   BackupState state;                       // one that cannot be read counts as pinned
+  bool is_state_known = false;             // it was read
   std::string damage;                      // what is wrong with manifest or state; "" = nothing
 
   [[nodiscard]] bool is_verified() const {

@@ -267,7 +267,7 @@ Status BackupManager::Delete(const std::string& id, const std::string& actor) {
   const auto entry = directory_.Load(id);
   if (!entry) return Fail(entry.error());
   // A state that cannot be read counts as pinned where nobody decides, not where somebody does.
-  if (entry->state.is_pinned && entry->damage.empty())
+  if (entry->state.is_pinned && entry->is_state_known)
     return Fail(ErrorCode::kRefused, "backup " + id + " is pinned: unpin it first");
   MutexLock lock(mutex_);
   SB_RETURN_IF_ERROR(CheckNotInUse(id));

@@ -98,9 +98,11 @@ Status BackupWriter::CheckSpace() {
   const auto free = directory_.FreeBytes();
   if (!free) return Fail(free.error());
   if (*free >= needed) return {};
-  return Fail(ErrorCode::kNoSpace,
-              fmt::format("a backup needs {} bytes, {} of them kept free, and {} has {}", needed,
-                          request_.space_margin_bytes, directory_.path(), *free));
+  return Fail(
+      ErrorCode::kNoSpace,
+      fmt::format("not enough space: a backup needs {} bytes free, {} of them to be left, and "
+                  "{} has {}",
+                  needed, request_.space_margin_bytes, directory_.path(), *free));
 }
 
 Status BackupWriter::WriteFiles(SteadyTime started) {

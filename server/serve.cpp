@@ -57,7 +57,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   SB_RETURN_IF_ERROR(server->StartMigrator());
   server->StartFlags();
   server->StartSchema();
-  SB_RETURN_IF_ERROR(server->StartBackups());
+  server->StartBackups();
   SB_RETURN_IF_ERROR(server->StartDoors());
   SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
   return server;
@@ -120,14 +120,17 @@ void Server::StartSchema() {
   queries_ = std::make_unique<SqlQueries>(*service_);
 }
 
-Status Server::StartBackups() {
+// A directory of backups that is out of reach must not keep the data from being served.
+void Server::StartBackups() {
   BackupManagerOptions options = config_.backups;
   options.directory = config_.BackupDirectoryPath();
   options.software = kVersion;
   auto backups = BackupManager::Open(*service_, *journal_, clock_, std::move(options));
-  if (!backups) return Fail(backups.error());
-  backups_ = *std::move(backups);
-  return {};
+  if (backups) {
+    backups_ = *std::move(backups);
+  } else {
+    LogError("there will be no backups: {}", backups.error().message);
+  }
 }
 
 Status Server::StartDoors() {

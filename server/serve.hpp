@@ -45,7 +45,7 @@ class Server {
   Status StartMigrator();
   void StartFlags();
   void StartSchema();
-  Status StartBackups();
+  void StartBackups();
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 

@@ -176,10 +176,12 @@ void PrintVerdict(const Json& verdict, const std::string& id) {
 // --- Operations in the server ---
 
 Error ErrorOf(const Json& status) {
-  const std::string message = Text(status, "error");
-  return {Text(status, "error_code") == ErrorCodeName(ErrorCode::kRefused) ? ErrorCode::kRefused
-                                                                           : ErrorCode::kInternal,
-          message};
+  Error error{ErrorCode::kInternal, Text(status, "error")};
+  for (int index = 0; index < static_cast<int>(ErrorCode::kInternal); ++index) {
+    const auto code = static_cast<ErrorCode>(index);
+    if (Text(status, "error_code") == ErrorCodeName(code)) error.code = code;
+  }
+  return error;
 }
 
 // SIGINT ends the following, never the operation.

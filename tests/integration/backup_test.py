@@ -213,7 +213,7 @@ class BackupTest(harness.ServerTest):
             if margin:
                 server.cli("drain", "--data-dir", server.data)
             code, document, _ = self.backup(server, "create", check=False)
-            self.assertEqual((code, document["error"]["code"]), (1, "internal"), document)
+            self.assertEqual((code, document["error"]["code"]), (1, "no_space"), document)
             self.assertRegex(document["error"]["message"], "space|full")
             harness.report(f"full disk: a backup gets: {document['error']['message']}")
             self.assertEqual(list(disk.iterdir()), [])
