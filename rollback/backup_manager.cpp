@@ -166,6 +166,25 @@ Status BackupManager::DoVerify(const std::string& id, bool is_full, BackupProgre
   return Fail(ErrorCode::kCorruption, "backup " + id + ": " + verdict->problems.front());
 }
 
+Result<RestorePlan> BackupManager::PlanRestore(const RestoreRequest& request) const {
+  return Restore(service_, directory_, clock_, options_.restore).Plan(request);
+}
+
+Status BackupManager::BeginRestore(RestoreRequest request) {
+  if (auto plan = PlanRestore(request); !plan) return Fail(plan.error());
+  const std::string kind = request.is_undo() ? "undo" : "restore";
+  const std::string reason = request.reason.empty() ? kind + " " + request.id : request.reason;
+  const std::string id = request.id;
+  const std::string actor = request.actor;
+  return Begin(kind, id, actor, reason,
+               [this, kind, request = std::move(request)](BackupProgress& progress) -> Status {
+                 Restore restore(service_, directory_, clock_, options_.restore);
+                 SB_RETURN_IF_ERROR(restore.Run(request, NewRequest(), progress));
+                 Audit(request.actor, kind, request.id);
+                 return {};
+               });
+}
+
 Status BackupManager::Cancel() {
   MutexLock lock(mutex_);
   if (!operation_ || !operation_->is_running)

@@ -17,6 +17,7 @@
 #include "rollback/backup_directory.hpp"
 #include "rollback/backup_verifier.hpp"
 #include "rollback/backup_writer.hpp"
+#include "rollback/restore.hpp"
 #include "rollback/retention.hpp"
 
 namespace switchback {
@@ -30,6 +31,7 @@ struct BackupManagerOptions {
   std::chrono::seconds interval{0};  // between backups made by themselves; 0 = none
   RetentionPolicy retention;
   std::string software;
+  RestoreOptions restore;
 };
 
 // The operation that runs, or the newest one that did.
@@ -65,6 +67,10 @@ class BackupManager {
   Result<std::string> CreateAndWait(BackupRequest request) SB_EXCLUDES(mutex_);
   // Begins a verification; a full one whenever there has been none yet. kNotFound, kRefused.
   Status Verify(const std::string& id, bool is_full, const std::string& actor) SB_EXCLUDES(mutex_);
+  // What a restore would do; errors are those of Restore::Plan.
+  [[nodiscard]] Result<RestorePlan> PlanRestore(const RestoreRequest& request) const;
+  // Begins a restore, or an undo. Errors: those of Restore::Plan; kRefused: another one runs.
+  Status BeginRestore(RestoreRequest request) SB_EXCLUDES(mutex_);
   // kNotFound: none runs.
   Status Cancel() SB_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<BackupOperation> Operation() const SB_EXCLUDES(mutex_);

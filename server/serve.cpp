@@ -125,6 +125,13 @@ void Server::StartBackups() {
   BackupManagerOptions options = config_.backups;
   options.directory = config_.BackupDirectoryPath();
   options.software = kVersion;
+  options.restore.schema_version_max = [this] {
+    std::uint64_t newest = 0;
+    if (const auto status = schema_->GetStatus(); status) {
+      for (const auto& version : status->versions) newest = std::max(newest, version.version);
+    }
+    return newest;
+  };
   auto backups = BackupManager::Open(*service_, *journal_, clock_, std::move(options));
   if (backups) {
     backups_ = *std::move(backups);

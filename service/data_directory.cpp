@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "common/failpoint.hpp"
@@ -57,8 +58,8 @@ bool Exists(const std::string& path) {
 Result<DataDirectory> DataDirectory::Open(const std::string& path) {
   if (path.empty()) return Fail(ErrorCode::kInvalidArgument, "no data directory given");
   DataDirectory directory;
-  directory.path_ = path;
   SB_RETURN_IF_ERROR(MakeDirectories(path));
+  directory.path_ = Absolute(path);
   auto lock = TakeLock(path + "/LOCK");
   if (!lock) return Fail(lock.error());
   directory.lock_ = *std::move(lock);
@@ -92,9 +93,9 @@ Result<StorePaths> DataDirectory::ResolveStores(const StorePaths& asked) const {
   StorePaths paths;
   if (known) {
     // Whoever starts it with the options of old finds it where it went.
-    const auto& kept = known->kept;
     const auto is_kept = [&](const std::string& path) {
-      return std::find(kept.begin(), kept.end(), path) != kept.end();
+      return std::count(known->kept.begin(), known->kept.end(), path) > 0 ||
+             std::count(known->former.begin(), known->former.end(), path) > 0;
     };
     if ((!wanted.legacy.empty() && wanted.legacy != known->legacy && !is_kept(wanted.legacy)) ||
         (!wanted.unified.empty() && wanted.unified != known->unified && !is_kept(wanted.unified))) {
@@ -127,9 +128,14 @@ Result<StorePaths> DataDirectory::StoresOf(const std::string& generation) const 
   StorePaths paths{json["legacy"].get<std::string>(), json["unified"].get<std::string>()};
   const auto retired = json.find("legacy_retired");
   paths.is_legacy_retired = retired != json.end() && retired->is_boolean() && retired->get<bool>();
-  for (const auto& kept : json.value("kept", nlohmann::json::array())) {
-    if (kept.is_string()) paths.kept.push_back(kept.get<std::string>());
-  }
+  paths.previous = json.value("previous", std::string());
+  const auto take = [&](const char* name, std::vector<std::string>& list) {
+    for (const auto& path : json.value(name, nlohmann::json::array())) {
+      if (path.is_string()) list.push_back(path.get<std::string>());
+    }
+  };
+  take("kept", paths.kept);
+  take("former", paths.former);
   return paths;
 }
 
@@ -137,6 +143,8 @@ Status DataDirectory::WriteStoresOf(const std::string& generation, const StorePa
   nlohmann::ordered_json json{{"legacy", paths.legacy}, {"unified", paths.unified}};
   if (paths.is_legacy_retired) json["legacy_retired"] = true;
   if (!paths.kept.empty()) json["kept"] = paths.kept;
+  if (!paths.former.empty()) json["former"] = paths.former;
+  if (!paths.previous.empty()) json["previous"] = paths.previous;
   return WriteFileAtomically(PathOf(generation) + "/stores.json", json.dump(2) + "\n");
 }
 
@@ -161,6 +169,10 @@ Status DataDirectory::RetireLegacy(const std::string& path) {
   return WriteStoresOf(generation_, *paths);
 }
 
+bool DataDirectory::IsInside(const std::string& path) const {
+  return path.rfind(Absolute(path_) + "/", 0) == 0;
+}
+
 std::string DataDirectory::NewGeneration() const {
   // Ends: each taken name is one of finitely many directories.
   for (int number = 2;; ++number) {
@@ -174,6 +186,35 @@ Status DataDirectory::MakeCurrent(const std::string& generation) {
   SB_RETURN_IF_ERROR(WriteFileAtomically(path_ + "/CURRENT", generation + "\n"));
   generation_ = generation;
   return Failpoint("directory.switched");
+}
+
+Result<std::vector<std::string>> DataDirectory::RemoveUnused() const {
+  const auto current = StoresOf(generation_);
+  if (!current) return Fail(current.error());
+  std::vector<std::string> used{generation_, current->previous};
+  std::vector<std::string> stores{current->legacy, current->unified};
+  if (!current->previous.empty()) {
+    const auto previous = StoresOf(current->previous);
+    if (!previous) return Fail(previous.error());
+    stores.insert(stores.end(), {previous->legacy, previous->unified});
+  }
+  std::vector<std::string> removed;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
+    const std::string name = entry.path().filename();
+    const bool is_generation = name.rfind("gen-", 0) == 0 && entry.is_directory();
+    const std::string inside = Absolute(entry.path().string()) + "/";
+    const bool has_store = std::any_of(stores.begin(), stores.end(), [&](const auto& store) {
+      return store.rfind(inside, 0) == 0;
+    });
+    if (!is_generation || has_store || std::find(used.begin(), used.end(), name) != used.end())
+      continue;
+    std::filesystem::remove_all(entry.path(), error);
+    if (error) break;
+    removed.push_back(name);
+  }
+  if (error) return Fail(ErrorCode::kIo, "remove unused generations: " + error.message());
+  return removed;
 }
 
 Status DataDirectory::MarkDetached() {

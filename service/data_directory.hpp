@@ -19,7 +19,10 @@ struct StorePaths {
   std::string unified;
   // Legacy was let go: what is at `legacy` is new, and counts once it was filled.
   bool is_legacy_retired = false;
-  std::vector<std::string> kept = {};  // where stores that were let go lie
+  std::vector<std::string> kept = {};  // where environments that were let go lie
+  // Paths outside of the directory that it was started with once: another store took their place.
+  std::vector<std::string> former = {};
+  std::string previous = {};  // the generation that was in use before; "" = none
 };
 
 // Owns the lock while it lives. Not thread-safe.
@@ -50,11 +53,16 @@ class DataDirectory {
   [[nodiscard]] std::string PathOf(const std::string& generation) const {
     return path_ + "/" + generation;
   }
+  [[nodiscard]] bool IsInside(const std::string& path) const;
   Result<StorePaths> StoresOf(const std::string& generation) const;
   Status WriteStoresOf(const std::string& generation, const StorePaths& paths) const;
   // The one commit point of a restore: from the return on that generation is in use, whatever
   // happens. After an error it may be either.
   Status MakeCurrent(const std::string& generation);
+
+  // Removes the generations that are neither in use nor the previous one, nor hold a store of
+  // these. Gives their names. Nothing when it cannot tell.
+  Result<std::vector<std::string>> RemoveUnused() const;
 
   // Says that the stores are on their own from now on.
   Status MarkDetached();

@@ -86,8 +86,10 @@ struct RoutingStatus {
 };
 
 struct ServiceStatus {
-  std::string generation;  // "gen-1"
-  std::string stage;       // off dualwrite shadow live rampdown complete
+  std::string generation;           // "gen-1"
+  std::string previous_generation;  // in use before, and still there; "" = none
+  std::string stage;                // off dualwrite shadow live rampdown complete
+  std::string log_id;
   std::uint64_t epoch = 0;
   std::uint64_t last_sequence = 0;
   RoutingStatus routing;
@@ -214,6 +216,12 @@ class DbService {
   // stays as it was: its stores, and its log with what they lack. kBusy: a reader holds a snapshot
   // for too long, or a store does not answer; try again.
   virtual Status SwitchGeneration(const std::string& name, std::chrono::milliseconds wait_max);
+  // Brings the stores of a generation that is not in use up to the end of its own log, and builds
+  // one that has the same stores: what SwitchGeneration wants for going back to it. Errors: those
+  // of opening its log and stores.
+  virtual Result<std::string> ReviveGeneration(const std::string& name);
+  // Removes generations that are of no use any more; keeps the previous one.
+  virtual Status RemoveUnusedGenerations();
 
   // Takes that role out of service for good: its records count for nothing from now on, durably. A
   // fill of it ends. kRefused when the other role is not in sync, or holds some collections only;

@@ -106,6 +106,7 @@ Result<std::unique_ptr<DbServiceImpl>> DbServiceImpl::Open(DbServiceOptions opti
     service->paths_ = *std::move(paths);
   }
   service->open_legacy_ = open_legacy;
+  service->open_unified_ = open_unified;
 
   auto log = CommitLog::Open({.directory = service->directory_.log_path(),
                               .file_bytes = service->options_.log_file_bytes,
@@ -128,7 +129,8 @@ Status DbServiceImpl::OpenStores(const OpenStore& open_legacy, const OpenStore& 
                                  std::array<Opened, kRoleCount>& stores) {
   const StorePaths where = paths();
   // What took the place of the environment that was named is ours to make.
-  const bool is_adopted = !options_.legacy_path.empty() && where.kept.empty();
+  const bool is_adopted =
+      !options_.legacy_path.empty() && where.kept.empty() && where.former.empty();
   auto legacy = open_legacy(where.legacy, is_adopted, catalog_);
   if (!legacy) return Fail(WithContext(legacy.error(), "legacy store"));
   stores[Index(Role::kLegacy)].backend = *std::move(legacy);
@@ -565,6 +567,7 @@ Result<std::string> DbServiceImpl::RetireLegacy(std::chrono::milliseconds wait_m
       SB_RETURN_IF_ERROR(follower(Role::kLegacy)
                              .MoveTo(
                                  before.legacy, [] { return Status{}; }, wait_max));
+    if (before.kept.empty()) return std::string();  // it was not in a backup that was restored
     SB_RETURN_IF_ERROR(StripKeptLegacy(before.kept.back()));
     return before.kept.back();
   }
@@ -626,8 +629,10 @@ Result<std::unique_ptr<LogBatchReader>> DbServiceImpl::ReadLog(std::uint64_t aft
 ServiceStatus DbServiceImpl::GetStatus() {
   ServiceStatus status;
   status.generation = generation();
+  status.log_id = log_->log_id();
   status.epoch = log_->epoch();
   const StorePaths where = paths();
+  status.previous_generation = where.previous;
   status.is_legacy_retired = where.is_legacy_retired;
   status.kept_legacies = where.kept;
   status.last_sequence = memtable_->last_sequence();

@@ -60,6 +60,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
       SB_EXCLUDES(paths_mutex_);
   Status SwitchGeneration(const std::string& name, std::chrono::milliseconds wait_max) override
       SB_EXCLUDES(paths_mutex_);
+  Result<std::string> ReviveGeneration(const std::string& name) override SB_EXCLUDES(paths_mutex_);
+  Status RemoveUnusedGenerations() override SB_EXCLUDES(paths_mutex_);
   Result<std::string> RetireLegacy(std::chrono::milliseconds wait_max) override
       SB_EXCLUDES(paths_mutex_);
   Status ForgetStore(Role role, const std::string& reason,
@@ -125,6 +127,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   const DbServiceOptions options_;
   DataDirectory directory_;
   OpenStore open_legacy_;
+  OpenStore open_unified_;
   mutable Mutex paths_mutex_;
   StorePaths paths_ SB_GUARDED_BY(paths_mutex_);
   CollectionCatalog catalog_;

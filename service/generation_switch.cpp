@@ -5,12 +5,14 @@
 // one. Readers meet no store in service and wait at the gate. Up to the rename of CURRENT
 // everything can be taken back; after it there is nothing left that can fail.
 #include <array>
+#include <filesystem>
 #include <memory>
 
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
 #include "service/db_service_impl.hpp"
+#include "service/recovery.hpp"
 
 namespace switchback {
 namespace {
@@ -36,6 +38,14 @@ Status DbService::SwitchGeneration(const std::string& /*name*/,
   return Fail(ErrorCode::kUnsupported, "this service has no generations");
 }
 
+Result<std::string> DbService::ReviveGeneration(const std::string& /*name*/) {
+  return Fail(ErrorCode::kUnsupported, "this service has no generations");
+}
+
+Status DbService::RemoveUnusedGenerations() {
+  return {};
+}
+
 DbService::GenerationPlace DbServiceImpl::NewGeneration() {
   MutexLock lock(paths_mutex_);
   const std::string name = directory_.NewGeneration();
@@ -47,11 +57,56 @@ Status DbServiceImpl::DescribeGeneration(const std::string& name, const std::str
   MutexLock lock(paths_mutex_);
   StorePaths next = paths_;
   // Whoever starts the server with the paths of old finds the stores where they went.
-  for (const Role role : kRoles) next.kept.push_back(PathOf(paths_, role));
+  for (const Role role : kRoles) {
+    if (!directory_.IsInside(PathOf(paths_, role))) next.former.push_back(PathOf(paths_, role));
+  }
+  next.previous = directory_.generation();
   next.is_legacy_retired = !has_legacy;
   next.legacy = legacy_path;
   next.unified = unified_path;
   return directory_.WriteStoresOf(name, next);
+}
+
+Status DbServiceImpl::RemoveUnusedGenerations() {
+  MutexLock lock(paths_mutex_);
+  const auto removed = directory_.RemoveUnused();
+  if (!removed) return Fail(removed.error());
+  for (const std::string& name : *removed) LogInfo("generation {} was removed", name);
+  return {};
+}
+
+Result<std::string> DbServiceImpl::ReviveGeneration(const std::string& name) {
+  Result<StorePaths> stores = StorePaths{};
+  std::string log_path;
+  {
+    MutexLock lock(paths_mutex_);
+    if (name == directory_.generation())
+      return Fail(ErrorCode::kRefused, name + " is in use already");
+    stores = directory_.StoresOf(name);
+    log_path = directory_.PathOf(name) + "/log";
+  }
+  if (!stores) return Fail(stores.error());
+  auto log = CommitLog::Open({.directory = log_path,
+                              .file_bytes = options_.log_file_bytes,
+                              .make_spares = false,
+                              .clock = options_.clock});
+  if (!log) return Fail(log.error());
+  for (const Role role : kRoles) {
+    CollectionCatalog catalog;
+    if (role == Role::kLegacy && stores->is_legacy_retired &&
+        !std::filesystem::exists(stores->legacy))
+      continue;
+    const OpenStore& open = role == Role::kLegacy ? open_legacy_ : open_unified_;
+    auto store = open(PathOf(*stores, role), /*is_adopted=*/true, catalog);
+    if (!store) return Fail(WithContext(store.error(), RoleName(role)));
+    if (auto applied = ApplyLog(**log, **store, catalog); !applied)
+      return Fail(WithContext(applied.error(), RoleName(role)));
+  }
+  const GenerationPlace place = NewGeneration();
+  SB_RETURN_IF_ERROR(MakeDirectories(place.path));
+  SB_RETURN_IF_ERROR(
+      DescribeGeneration(place.name, stores->legacy, stores->unified, !stores->is_legacy_retired));
+  return place.name;
 }
 
 Status DbServiceImpl::SwitchGeneration(const std::string& name,

@@ -50,7 +50,34 @@ Status LoadLog(CommitLog::Reader reader, std::uint64_t last, bool even_if_full,
   return {};
 }
 
+std::vector<Effect> HeldEffects(const Segment& segment, const StoreState& state) {
+  std::vector<Effect> effects = segment.NetEffects();
+  if (!state.is_partial()) return effects;
+  std::erase_if(effects, [&](const Effect& effect) {
+    return std::count(state.collections.begin(), state.collections.end(),
+                      effect.collection->name) == 0;
+  });
+  return effects;
+}
+
 }  // namespace
+
+Status ApplyLog(CommitLog& log, Backend& store, CollectionCatalog& catalog) {
+  auto state = store.State();
+  if (!state) return Fail(state.error());
+  const std::uint64_t last = log.last_sequence();
+  if (state->log_id != log.log_id() || state->is_filling || state->applied_sequence >= last)
+    return {};
+  const MemtableOptions limits{0, 0, kSegmentBytesMax, kSegmentRecordCountMax};
+  CommitLog::Reader reader = log.NewReader(state->applied_sequence);
+  while (state->applied_sequence < last) {
+    auto segment = ReadSegment(reader, last, limits, catalog);
+    if (!segment) return Fail(segment.error());
+    state->applied_sequence = (*segment)->last_sequence();
+    SB_RETURN_IF_ERROR(store.Apply(HeldEffects(**segment, *state), *state));
+  }
+  return store.MakeDurable();
+}
 
 Result<std::unique_ptr<Memtable>> RecoverMemtable(const MemtableOptions& options,
                                                   std::vector<std::uint64_t> positions,

@@ -20,4 +20,8 @@ Result<std::unique_ptr<Memtable>> RecoverMemtable(const MemtableOptions& options
                                                   std::vector<std::uint64_t> positions,
                                                   CommitLog& log, CollectionCatalog& catalog);
 
+// Brings a store that nobody else has open up to the end of the log, durably. Nothing when it
+// holds nothing that counts, or stands there already. Errors: those of the log and of the store.
+Status ApplyLog(CommitLog& log, Backend& store, CollectionCatalog& catalog);
+
 }  // namespace switchback

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "rollback/backup_verifier.hpp"
+#include "server/cli/backup_follow.hpp"
 #include "server/cli/commands.hpp"
 #include "server/cli/output.hpp"
-#include "server/cli/progress.hpp"
 #include "server/cli/server_api.hpp"
 #include "server/cli/text_table.hpp"
 #include "server/errors.hpp"
@@ -21,8 +21,6 @@ namespace switchback {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::chrono::milliseconds kPollInterval{100};
 
 constexpr const char* kFooter =
     "A backup holds both stores at one and the same batch of the commit log. It is made while\n"
@@ -158,14 +156,6 @@ void PrintBackup(const Json& backup) {
   std::cout << "  verified " << (verified.empty() ? "never" : verified) << "\n";
 }
 
-std::string ProgressText(const Json& status) {
-  std::string text =
-      fmt::format("{}  {} of {}", Text(status, "stage"), FormatBytes(Number(status, "bytes_done")),
-                  FormatBytes(Number(status, "bytes_total")));
-  const Json eta = status.value("eta_seconds", Json());
-  return eta.is_number() ? text + ", " + FormatSeconds(eta.get<double>()) + " left" : text;
-}
-
 void PrintVerdict(const Json& verdict, const std::string& id) {
   std::cout << "backup " << id << (verdict.value("ok", false) ? " is whole" : " is DAMAGED")
             << (verdict.value("full", false) ? " (every record)" : " (checksums)") << "\n";
@@ -174,34 +164,6 @@ void PrintVerdict(const Json& verdict, const std::string& id) {
 }
 
 // --- Operations in the server ---
-
-Error ErrorOf(const Json& status) {
-  Error error{ErrorCode::kInternal, Text(status, "error")};
-  for (int index = 0; index < static_cast<int>(ErrorCode::kInternal); ++index) {
-    const auto code = static_cast<ErrorCode>(index);
-    if (Text(status, "error_code") == ErrorCodeName(code)) error.code = code;
-  }
-  return error;
-}
-
-// SIGINT ends the following, never the operation.
-Result<Json> Follow(const ServerApi& api, Json status, const BackupCommandOptions& options) {
-  const std::string id = Text(status, "id");
-  StopSignal stop;
-  Progress progress(std::cout, IsTerminal());
-  while (Text(status, "state") == "running" && Text(status, "id") == id) {
-    if (!options.server.is_json)
-      progress.Show(status.value("percent", 0.0), ProgressText(status), SystemClock().Now());
-    if (stop.WaitFor(kPollInterval))
-      return Fail(ErrorCode::kCancelled,
-                  "it goes on in the server; `switchback backup status` shows it, `switchback "
-                  "backup cancel` ends it");
-    auto next = api.Get("/v1/backups/status");
-    if (!next) return next;
-    status = *std::move(next);
-  }
-  return status;
-}
 
 int RunCreate(const BackupCommandOptions& options) {
   const auto api = ServerApi::Find(options.server);
@@ -220,10 +182,10 @@ int RunCreate(const BackupCommandOptions& options) {
     }
     return kExitDone;
   }
-  const auto ended = Follow(*api, *begun, options);
+  const auto ended = FollowBackup(*api, *begun, options.server.is_json);
   if (!ended) return Fails(ended.error(), options);
   if (Text(*ended, "id") == id && Text(*ended, "state") == "failed")
-    return Fails(ErrorOf(*ended), options);
+    return Fails(BackupErrorOf(*ended), options);
   const auto backup = api->Get("/v1/backups/" + id);
   if (!backup) return Fails(backup.error(), options);
   if (options.server.is_json) {
@@ -258,10 +220,10 @@ Result<Json> VerifyInServer(const BackupCommandOptions& options, const ServerApi
   body["full"] = options.is_full;
   auto begun = api.Send("POST", options.Path("/verify"), body);
   if (!begun) return begun;
-  auto ended = Follow(api, *begun, options);
+  auto ended = FollowBackup(api, *begun, options.server.is_json);
   if (!ended) return ended;
   if (ended->contains("verdict")) return (*ended)["verdict"];
-  return Fail(ErrorOf(*ended));
+  return Fail(BackupErrorOf(*ended));
 }
 
 int RunVerify(const BackupCommandOptions& options) {
@@ -363,7 +325,7 @@ void PrintOperation(const Json& status) {
     std::cout << ", " << Text(status, "operation") << " of " << Text(status, "id");
   if (Text(status, "state") == "running")
     std::cout << ", " << FormatPercent(status.value("percent", 0.0)) << " %, "
-              << ProgressText(status);
+              << BackupProgressText(status);
   std::cout << "\n";
   if (!Text(status, "error").empty()) std::cout << "error: " << Text(status, "error") << "\n";
 }
@@ -463,6 +425,7 @@ void AddBackupCommand(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<BackupCommandOptions>();
   AddChanges(*backup, options, exit_code);
   AddLooks(*backup, options, exit_code);
+  AddRestoreCommand(*backup, exit_code);
 }
 
 }  // namespace switchback

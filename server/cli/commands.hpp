@@ -16,6 +16,7 @@ void AddVerifyCommand(CLI::App& app, int& exit_code);
 void AddSchemaCommand(CLI::App& app, int& exit_code);
 void AddSqlCommand(CLI::App& app, int& exit_code);
 void AddBackupCommand(CLI::App& app, int& exit_code);
+void AddRestoreCommand(CLI::App& app, int& exit_code);
 void AddBenchCommand(CLI::App& app, int& exit_code);
 void AddDrainCommand(CLI::App& app, int& exit_code);
 void AddDetachCommand(CLI::App& app, int& exit_code);

@@ -98,6 +98,22 @@ Json BackupOperationJson(const std::optional<BackupOperation>& operation) {
   return json;
 }
 
+Json RestorePlanJson(const RestorePlan& plan) {
+  Json json{{"id", plan.id},
+            {"generation", plan.generation},
+            {"epoch", plan.epoch},
+            {"sequence", plan.sequence},
+            {"epoch_now", plan.epoch_now},
+            {"sequence_now", plan.sequence_now},
+            {"batches_lost", plan.batches_lost}};
+  json["created_at"] = plan.created_at ? Json(FormatUtc(*plan.created_at)) : Json();
+  json["bytes_needed"] = plan.bytes_needed;
+  json["bytes_free"] = plan.bytes_free;
+  json["steps"] = plan.steps;
+  json["warnings"] = plan.warnings;
+  return json;
+}
+
 Json RetentionJson(const std::vector<RetentionVerdict>& verdicts, bool is_dry_run) {
   Json list = Json::array();
   std::size_t count = 0;

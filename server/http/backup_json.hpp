@@ -18,6 +18,7 @@ nlohmann::ordered_json BackupListJson(const std::vector<BackupEntry>& entries,
 // {"state": "none"} when there was none.
 nlohmann::ordered_json BackupOperationJson(const std::optional<BackupOperation>& operation);
 nlohmann::ordered_json BackupVerdictJson(const BackupVerdict& verdict);
+nlohmann::ordered_json RestorePlanJson(const RestorePlan& plan);
 nlohmann::ordered_json RetentionJson(const std::vector<RetentionVerdict>& verdicts,
                                      bool is_dry_run);
 

@@ -68,6 +68,11 @@ void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   add("POST", "/v1/backups/{id}/verify", [&](Request request, Parameters path) {
     return HandleBackupVerify(parts, path[0], request.body);
   });
+  add("POST", "/v1/backups/{id}/restore", [&](Request request, Parameters path) {
+    return HandleRestore(parts, path[0], request.body);
+  });
+  add("POST", "/v1/restore/undo",
+      [&](Request request, Parameters) { return HandleRestore(parts, "", request.body); });
   for (const bool is_pinned : {true, false}) {
     add("POST", is_pinned ? "/v1/backups/{id}/pin" : "/v1/backups/{id}/unpin",
         [&parts, is_pinned](Request request, Parameters path) {

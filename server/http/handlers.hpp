@@ -77,6 +77,13 @@ HttpResponse HandleBackupVerify(const ControlPlaneParts& parts, const std::strin
 HttpResponse HandleBackupPin(const ControlPlaneParts& parts, const std::string& id, bool is_pinned,
                              const std::string& body);
 
+// POST /v1/backups/{id}/restore {"from"?: role, "foreign"?: bool, "no_safety_backup"?: bool,
+// "dry_run"?: bool, "confirm"?: bool, "reason"?, "actor"?}: the plan (dry_run), or begins it; 202
+// with what GET /v1/backups/status says. 409 without confirm. POST /v1/restore/undo: the same, with
+// an empty id.
+HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id,
+                           const std::string& body);
+
 // POST /v1/legacy/accept {}: the operator's word that a legacy store that another process has
 // written to is to be used as it is.
 HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body);

@@ -97,6 +97,7 @@ Json ServiceStatusJson(const ServiceStatus& status) {
   for (const Role role : kRoles)
     followers[RoleName(role)] = FollowerJson(status.followers[Index(role)]);
   Json document{{"generation", status.generation},
+                {"previous_generation", status.previous_generation},
                 {"stage", status.stage},
                 {"is_legacy_retired", status.is_legacy_retired},
                 {"kept_legacies", status.kept_legacies},

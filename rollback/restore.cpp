@@ -1,0 +1,282 @@
+#include "rollback/restore.hpp"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <thread>
+
+#include "backends/store_file.hpp"
+#include "common/failpoint.hpp"
+#include "common/file.hpp"
+#include "common/log.hpp"
+#include "migration/journal.hpp"
+#include "rollback/backup_codec.hpp"
+#include "rollback/store_copy.hpp"
+
+namespace switchback {
+namespace {
+
+// Removes a generation that was not gone over to.
+class UnusedGeneration {
+ public:
+  explicit UnusedGeneration(std::string path) : path_(std::move(path)) {}
+  ~UnusedGeneration() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  UnusedGeneration(const UnusedGeneration&) = delete;
+  UnusedGeneration& operator=(const UnusedGeneration&) = delete;
+  void Keep() { path_.clear(); }
+
+ private:
+  std::string path_;
+};
+
+std::string StorePath(const std::string& generation_path, Role role) {
+  return generation_path + (role == Role::kLegacy ? "/legacy" : "/unified.sqlite");
+}
+// The one file of a store.
+std::string FilePath(const std::string& generation_path, Role role) {
+  return StorePath(generation_path, role) + (role == Role::kLegacy ? "/data.mdb" : "");
+}
+
+const char* EngineOf(Role role) {
+  return role == Role::kLegacy ? "lmdb" : "sqlite";
+}
+
+Result<std::uint64_t> FreeBytes(const std::string& path) {
+  struct statvfs info {};
+  if (::statvfs(path.c_str(), &info) != 0) return FailErrno("statvfs " + path, errno);
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+bool IsFilling(const ServiceStatus& status) {
+  return std::any_of(status.followers.begin(), status.followers.end(), [](const auto& store) {
+    return store.state == FollowerState::kBackfilling || store.is_fill_under_way;
+  });
+}
+
+}  // namespace
+
+Result<RestorePlan> Restore::Plan(const RestoreRequest& request) const {
+  return request.is_undo() ? PlanUndo() : PlanBackup(request);
+}
+
+Result<RestorePlan> Restore::PlanUndo() const {
+  const ServiceStatus status = service_.GetStatus();
+  if (status.previous_generation.empty())
+    return Fail(ErrorCode::kNotFound, "there is no generation before this one to go back to");
+  if (IsFilling(status))
+    return Fail(ErrorCode::kRefused, "a copy is under way: `switchback migrate cancel` ends it");
+  RestorePlan plan;
+  plan.generation = status.generation;
+  plan.epoch_now = status.epoch;
+  plan.sequence_now = status.last_sequence;
+  plan.batches_lost = status.last_sequence + 1 - status.log_first_sequence;
+  plan.steps = {"apply to the stores of " + status.previous_generation + " what its log holds",
+                "go over to them while clients wait for a moment"};
+  plan.warnings.push_back("what was written since " + status.generation +
+                          " began is not there afterwards; a second undo brings it back");
+  return plan;
+}
+
+Status Restore::CheckMayRestore(const RestoreRequest& request,
+                                const BackupManifest& manifest) const {
+  if (IsFilling(service_.GetStatus()))
+    return Fail(ErrorCode::kRefused, "a copy is under way: `switchback migrate cancel` ends it");
+  if (request.from && manifest.half(*request.from) == nullptr)
+    return Fail(ErrorCode::kRefused,
+                fmt::format("backup {} has no half of {}", manifest.id, RoleName(*request.from)));
+  if (!request.from && !manifest.differences.empty())
+    return Fail(ErrorCode::kRefused,
+                fmt::format("the halves of backup {} differ in {}: say with --from which one is to "
+                            "be taken for both",
+                            manifest.id, manifest.differences.front()));
+  const std::uint64_t version_max =
+      options_.schema_version_max ? options_.schema_version_max() : manifest.schema_version;
+  if (manifest.schema_version > version_max)
+    return Fail(ErrorCode::kRefused,
+                fmt::format("backup {} has version {} of the schema, and the files here go up to "
+                            "{}: put the newer ones there first",
+                            manifest.id, manifest.schema_version, version_max));
+  return {};
+}
+
+Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
+  const auto entry = directory_.Load(request.id);
+  if (!entry) return Fail(entry.error());
+  if (!entry->manifest) return Fail(ErrorCode::kCorruption, entry->damage);
+  const BackupManifest& manifest = *entry->manifest;
+  SB_RETURN_IF_ERROR(CheckMayRestore(request, manifest));
+  const ServiceStatus status = service_.GetStatus();
+  RestorePlan plan;
+  plan.id = manifest.id;
+  plan.generation = status.generation;
+  plan.epoch = manifest.epoch;
+  plan.sequence = manifest.sequence;
+  plan.epoch_now = status.epoch;
+  plan.sequence_now = status.last_sequence;
+  plan.created_at = manifest.created_at;
+  plan.batches_lost = status.last_sequence - std::min(status.last_sequence, manifest.sequence);
+  for (const BackupHalf& half : manifest.halves) plan.bytes_needed += half.raw_bytes;
+  if (request.from) plan.bytes_needed = 2 * manifest.half(*request.from)->raw_bytes;
+  const auto free = FreeBytes(ParentDirectory(service_.NewGeneration().path));
+  if (!free) return Fail(free.error());
+  plan.bytes_free = *free;
+  if (plan.bytes_free < plan.bytes_needed)
+    return Fail(ErrorCode::kNoSpace, fmt::format("not enough space: the stores need {} bytes, and "
+                                                 "the data directory has {}",
+                                                 plan.bytes_needed, plan.bytes_free));
+  if (!request.is_without_safety_backup) plan.steps.push_back("make a backup of what is there now");
+  plan.steps.push_back("unpack and check backup " + manifest.id + " beside the stores in use");
+  plan.steps.push_back("go over to it while clients wait for a moment");
+  plan.steps.push_back("keep " + status.generation + " for `switchback restore --undo`");
+  plan.warnings.push_back(fmt::format("the {} batches written since {} are not there afterwards",
+                                      plan.batches_lost, FormatUtc(manifest.created_at)));
+  for (const Role role : kRoles) {
+    if (!request.from && manifest.half(role) == nullptr)
+      plan.warnings.push_back(
+          fmt::format("the backup has no {}: it has to be filled afterwards", RoleName(role)));
+  }
+  if (status.log_id != manifest.log_id) {
+    if (!request.is_foreign_allowed)
+      return Fail(ErrorCode::kRefused, fmt::format("backup {} is of another data directory: say "
+                                                   "--foreign if that is what you want",
+                                                   manifest.id));
+    plan.batches_lost = status.last_sequence;
+    plan.warnings.push_back("the backup is of another data directory: nothing of this one stays");
+  }
+  return plan;
+}
+
+Status Restore::Run(const RestoreRequest& request, const BackupRequest& safety,
+                    BackupProgress& progress) {
+  progress.SetStage("validate");
+  const auto plan = Plan(request);
+  if (!plan) return Fail(plan.error());
+  if (!request.is_undo() && !request.is_without_safety_backup)
+    SB_RETURN_IF_ERROR(MakeSafetyBackup(request, safety, progress));
+  auto generation = BuildGeneration(request, progress);
+  if (!generation) return Fail(generation.error());
+  UnusedGeneration unused(ParentDirectory(service_.NewGeneration().path) + "/" + *generation);
+  progress.SetStage("switch");
+  SB_RETURN_IF_ERROR(progress.Advance(0));  // the last moment to cancel
+  SB_RETURN_IF_ERROR(Failpoint("restore.switch"));
+  SB_RETURN_IF_ERROR(service_.SwitchGeneration(*generation, options_.switch_wait_max));
+  unused.Keep();
+  progress.SetStage("check");
+  SB_RETURN_IF_ERROR(CheckAfterwards(*generation));
+  if (auto removed = service_.RemoveUnusedGenerations(); !removed)
+    LogWarning("restore: {}", removed.error().message);
+  return {};
+}
+
+Status Restore::MakeSafetyBackup(const RestoreRequest& request, const BackupRequest& safety,
+                                 BackupProgress& progress) {
+  BackupRequest backup = safety;
+  backup.reason = BackupReason::kBeforeRestore;
+  backup.actor = request.actor;
+  backup.note = "before the restore of " + request.id;
+  SB_RETURN_IF_ERROR(Failpoint("restore.safety"));
+  const auto made =
+      WriteBackup(service_, directory_, NewBackupId(clock_.WallNow()), backup, clock_, progress);
+  if (made) return {};
+  if (made.error().code == ErrorCode::kCancelled) return Fail(made.error());
+  return Fail(made.error().code,
+              "no backup of what is there now could be made: " + made.error().message +
+                  ". --no-safety-backup goes on without one; the generation in use stays as the "
+                  "undo all the same");
+}
+
+Result<std::string> Restore::BuildGeneration(const RestoreRequest& request,
+                                             BackupProgress& progress) {
+  if (request.is_undo()) {
+    progress.SetStage("replay");
+    return service_.ReviveGeneration(service_.GetStatus().previous_generation);
+  }
+  const auto entry = directory_.Load(request.id);
+  if (!entry) return Fail(entry.error());
+  const BackupManifest& manifest = *entry->manifest;
+  const auto place = service_.NewGeneration();
+  UnusedGeneration unused(place.path);
+  SB_RETURN_IF_ERROR(BuildStores(request, manifest, place.path, progress));
+  SB_RETURN_IF_ERROR(Failpoint("restore.built"));
+  const bool has_legacy = request.from || manifest.half(Role::kLegacy) != nullptr;
+  SB_RETURN_IF_ERROR(service_.DescribeGeneration(place.name, StorePath(place.path, Role::kLegacy),
+                                                 StorePath(place.path, Role::kUnified),
+                                                 has_legacy));
+  SB_RETURN_IF_ERROR(SyncDirectory(place.path));
+  SB_RETURN_IF_ERROR(SyncDirectory(ParentDirectory(place.path)));
+  unused.Keep();
+  return place.name;
+}
+
+Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest& manifest,
+                            const std::string& path, BackupProgress& progress) {
+  progress.SetStage("unpack");
+  progress.SetTotal(2 * manifest.bytes());
+  SB_RETURN_IF_ERROR(MakeDirectories(path + "/legacy"));
+  std::array<Status, kRoleCount> outcomes;
+  std::vector<std::thread> threads;
+  for (const BackupHalf& half : manifest.halves) {
+    if (request.from && half.role != *request.from) continue;
+    threads.emplace_back([&, role = half.role, wanted = &half] {
+      outcomes[Index(role)] = UnpackHalf(manifest, *wanted, FilePath(path, role), progress);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Role role : kRoles) {
+    if (!outcomes[Index(role)])
+      return Fail(WithContext(outcomes[Index(role)].error(), RoleName(role)));
+  }
+  if (!request.from) return {};
+  const Role made = Other(*request.from);
+  progress.SetStage("copy");
+  return CopyStore(EngineOf(*request.from), StorePath(path, *request.from), EngineOf(made),
+                   StorePath(path, made), progress.Step());
+}
+
+// What lies there afterwards is what was backed up, to the last record.
+Status Restore::UnpackHalf(const BackupManifest& manifest, const BackupHalf& half,
+                           const std::string& path, BackupProgress& progress) const {
+  SB_RETURN_IF_ERROR(Failpoint("restore.unpack"));
+  auto file = directory_.OpenFile(manifest.id, half.FileName());
+  if (!file) return Fail(file.error());
+  const auto sums =
+      UnpackFile(file->get(), half.is_compressed, half.raw_bytes, path, progress.Step());
+  if (!sums) return Fail(sums.error());
+  if (sums->raw != FileSum{half.raw_bytes, half.raw_sha256})
+    return Fail(ErrorCode::kCorruption, half.FileName() + ": its checksum is not the manifest's");
+  SB_RETURN_IF_ERROR(SyncDirectory(ParentDirectory(path)));
+  const auto report = InspectStoreFile(half.engine, path, StoreFileCheck::kQuick, progress.Step());
+  if (!report) return Fail(WithContext(report.error(), half.FileName()));
+  if (report->collections != half.collections ||
+      report->state.applied_sequence != manifest.sequence ||
+      report->state.log_id != manifest.log_id)
+    return Fail(ErrorCode::kCorruption,
+                half.FileName() + ": its records are not those of the manifest");
+  return {};
+}
+
+Status Restore::CheckAfterwards(const std::string& generation) const {
+  const ServiceStatus status = service_.GetStatus();
+  if (status.generation != generation)
+    return Fail(ErrorCode::kInternal, "the service is not on the generation it went over to");
+  // Not in sync for a moment is possible, out of service is not.
+  for (const Role role : kRoles) {
+    const FollowerStatus& store = status.followers[Index(role)];
+    if (store.state == FollowerState::kFailed)
+      return Fail(
+          ErrorCode::kUnavailable,
+          fmt::format("{} was restored and has failed since: {}. `switchback restore --undo` "
+                      "goes back",
+                      RoleName(role), store.reason));
+  }
+  return {};
+}
+
+}  // namespace switchback

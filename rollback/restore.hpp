@@ -1,0 +1,64 @@
+// Goes back to a backup, or to the generation before, while the service runs.
+//
+// (1) The stores of a backup are unpacked into a new generation beside the one in use and checked
+// there: sizes, SHA-256, the engines, digests of every collection. Nothing that is in use is
+// touched. (2) A safety backup of what is there now comes first. (3) DbService::SwitchGeneration
+// goes over, and the rename of CURRENT in it is the one commit point: before it everything can be
+// cancelled, after it nothing. (4) The generation before stays, and is the undo.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/result.hpp"
+#include "rollback/backup_directory.hpp"
+#include "rollback/backup_progress.hpp"
+#include "rollback/backup_writer.hpp"
+#include "rollback/restore_plan.hpp"
+#include "service/db_service.hpp"
+
+namespace switchback {
+
+struct RestoreOptions {
+  std::chrono::milliseconds switch_wait_max{10'000};
+  // Newest version of the schema that this program has files for; empty: any is taken.
+  std::function<std::uint64_t()> schema_version_max;
+};
+
+// One thread. All outlive it.
+class Restore {
+ public:
+  Restore(DbService& service, const BackupDirectory& directory, const Clock& clock,
+          RestoreOptions options)
+      : service_(service), directory_(directory), clock_(clock), options_(std::move(options)) {}
+
+  // Errors, all of which mean that it would not be done: kNotFound (no such backup, nothing to go
+  // back to), kCorruption (the manifest, or a half that is wanted and not there), kRefused (another
+  // data directory's, a newer schema, a migration is under way), kNoSpace.
+  Result<RestorePlan> Plan(const RestoreRequest& request) const;
+
+  // Does it. `safety` says how the backup of now is made. After any error everything is as before.
+  // Errors: those of Plan, of WriteBackup, kCorruption (a file is not what the manifest says),
+  // kBusy (the stores did not stand still in time: try again), kCancelled.
+  Status Run(const RestoreRequest& request, const BackupRequest& safety, BackupProgress& progress);
+
+ private:
+  Result<RestorePlan> PlanUndo() const;
+  Result<RestorePlan> PlanBackup(const RestoreRequest& request) const;
+  Status CheckMayRestore(const RestoreRequest& request, const BackupManifest& manifest) const;
+  Status MakeSafetyBackup(const RestoreRequest& request, const BackupRequest& safety,
+                          BackupProgress& progress);
+  Result<std::string> BuildGeneration(const RestoreRequest& request, BackupProgress& progress);
+  Status BuildStores(const RestoreRequest& request, const BackupManifest& manifest,
+                     const std::string& path, BackupProgress& progress);
+  Status UnpackHalf(const BackupManifest& manifest, const BackupHalf& half, const std::string& path,
+                    BackupProgress& progress) const;
+  Status CheckAfterwards(const std::string& generation) const;
+
+  DbService& service_;
+  const BackupDirectory& directory_;
+  const Clock& clock_;
+  const RestoreOptions options_;
+};
+
+}  // namespace switchback

@@ -1,0 +1,68 @@
+#include <nlohmann/json.hpp>
+
+#include "server/http/backup_json.hpp"
+#include "server/http/body.hpp"
+#include "server/http/handlers.hpp"
+#include "server/http/json_text.hpp"
+#include "server/http/problem.hpp"
+
+namespace switchback {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+HttpResponse Answer(const Json& document, unsigned status) {
+  HttpResponse response;
+  response.status = status;
+  response.body = JsonText(document);
+  return response;
+}
+
+Result<std::optional<Role>> ParseFrom(const Json& document) {
+  std::string name;
+  SB_RETURN_IF_ERROR(TakeText(document, "from", name));
+  if (name.empty()) return std::optional<Role>{};
+  for (const Role role : kRoles) {
+    if (name == RoleName(role)) return std::optional<Role>(role);
+  }
+  return Fail(ErrorCode::kInvalidArgument, "body: \"from\" must be \"legacy\" or \"unified\"");
+}
+
+}  // namespace
+
+HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id,
+                           const std::string& body) {
+  if (parts.backups == nullptr)
+    return ProblemResponse(503, "unavailable", "this server was started without backups");
+  auto document = ParseBody(
+      body, {"actor", "reason", "from", "foreign", "no_safety_backup", "dry_run", "confirm"});
+  if (!document) return ProblemResponse(document.error());
+  RestoreRequest request;
+  request.id = id;
+  request.actor = "http";
+  bool is_dry_run = false;
+  bool is_confirmed = false;
+  Status taken = TakeText(*document, "actor", request.actor);
+  if (taken) taken = TakeText(*document, "reason", request.reason);
+  if (taken) taken = TakeFlag(*document, "foreign", request.is_foreign_allowed);
+  if (taken) taken = TakeFlag(*document, "no_safety_backup", request.is_without_safety_backup);
+  if (taken) taken = TakeFlag(*document, "dry_run", is_dry_run);
+  if (taken) taken = TakeFlag(*document, "confirm", is_confirmed);
+  if (!taken) return ProblemResponse(taken.error());
+  const auto from = ParseFrom(*document);
+  if (!from) return ProblemResponse(from.error());
+  request.from = *from;
+  const auto plan = parts.backups->PlanRestore(request);
+  if (!plan) return ProblemResponse(plan.error());
+  if (is_dry_run) return Answer(RestorePlanJson(*plan), 200);
+  if (!is_confirmed) {
+    return ProblemResponse(409, "refused",
+                           "what was written since is not there afterwards: look at the plan with "
+                           "{\"dry_run\": true}, then say {\"confirm\": true}");
+  }
+  if (auto begun = parts.backups->BeginRestore(request); !begun)
+    return ProblemResponse(begun.error());
+  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+}
+
+}  // namespace switchback
