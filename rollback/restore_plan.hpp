@@ -12,12 +12,12 @@
 namespace switchback {
 
 struct RestoreRequest {
-  std::string id;                         // of the backup; "" = the generation before (undo)
-  std::optional<Role> from;               // both stores from that half alone
+  std::string id = {};                    // of the backup; "" = the generation before (undo)
+  std::optional<Role> from = {};          // both stores from that half alone
   bool is_foreign_allowed = false;        // a backup of another data directory
   bool is_without_safety_backup = false;  // although what is there now can then only be undone to
-  std::string actor;
-  std::string reason;
+  std::string actor = {};
+  std::string reason = {};
 
   [[nodiscard]] bool is_undo() const { return id.empty(); }
 };
