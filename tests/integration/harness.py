@@ -204,8 +204,8 @@ class Server:
 
     def store_paths(self):
         generation = (self.data / "CURRENT").read_text().strip()
-        legacy = self.legacy or self.data / generation / "legacy"
-        return str(legacy), str(self.data / generation / "unified.sqlite")
+        paths = json.loads((self.data / generation / "stores.json").read_text())
+        return paths["legacy"], paths["unified"]
 
     def contents(self):
         """Of both stores. Only after a stop."""
