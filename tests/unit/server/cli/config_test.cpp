@@ -22,7 +22,11 @@ TEST(Config, EveryKeyIsRead) {
     "port": 1, "http_port": 2, "threads": 3, "clients_max": 4, "output_bytes_max": 100000,
     "password_file": "/p", "token_file": "/t", "allowed_hosts": ["a", "b"],
     "collections": {"0": "zero", "20": "twenty"}, "drain_ms_max": 5, "log_level": "debug",
-    "schema_dir": "/s", "schema_copies_max": 2, "schema_ms_max": 1000})",
+    "schema_dir": "/s", "schema_copies_max": 2, "schema_ms_max": 1000,
+    "backup_dir": "/b", "backup_compression": 7, "backup_bytes_per_second": 5,
+    "backup_free_bytes_min": 6, "backup_interval_seconds": 3600,
+    "backup_retention": {"days": 7, "count": 9, "keep_min": 2, "daily": 1, "weekly": 2,
+                         "monthly": 3}})",
                                          config);
 
   ASSERT_TRUE(applied.has_value()) << applied.error().message;
@@ -51,6 +55,18 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.SchemaDirectory(), "/s");
   EXPECT_EQ(config.schema_copies_max, 2u);
+  EXPECT_EQ(config.BackupDirectoryPath(), "/b");
+  EXPECT_TRUE(config.backups.is_compressed);
+  EXPECT_EQ(config.backups.compression_level, 7);
+  EXPECT_EQ(config.backups.bytes_per_second, 5u);
+  EXPECT_EQ(config.backups.space_margin_bytes, 6u);
+  EXPECT_EQ(config.backups.interval, std::chrono::hours(1));
+  EXPECT_EQ(config.backups.retention.age_max, std::chrono::hours(7 * 24));
+  EXPECT_EQ(config.backups.retention.count_max, 9u);
+  EXPECT_EQ(config.backups.retention.keep_min, 2u);
+  EXPECT_EQ(config.backups.retention.daily, 1u);
+  EXPECT_EQ(config.backups.retention.weekly, 2u);
+  EXPECT_EQ(config.backups.retention.monthly, 3u);
   EXPECT_EQ(config.schema_time_max, std::chrono::milliseconds(1000));
 }
 

@@ -293,7 +293,7 @@ TEST_F(ControlPlaneTest, EveryChangeWantsJson) {
     request.headers = {{"host", "localhost"}, {"content-type", "text/plain"}};
     EXPECT_EQ(control_plane_.Handle(request).status, 415u) << route.pattern;
   }
-  EXPECT_THAT(methods, ElementsAre("GET", "POST", "PUT"));
+  EXPECT_THAT(methods, ElementsAre("DELETE", "GET", "POST", "PUT"));
 }
 
 TEST_F(ControlPlaneTest, WithATokenOnlyHealthAndReadinessAreOpen) {
