@@ -1,5 +1,6 @@
 #include "backends/lmdb_copy.hpp"
 
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -123,6 +124,13 @@ Status LmdbCopy::CopyRecords(MDB_cursor* from, bool is_main,
   return {};
 }
 
+// LMDB tells a write that was cut short by a full disk as any other failed one: EIO.
+bool IsDiskShort(const std::string& path) {
+  struct statvfs space {};
+  return ::statvfs(path.c_str(), &space) == 0 &&
+         std::uint64_t{space.f_bavail} * space.f_frsize < kPortionBytes;
+}
+
 Result<MdbEnvHandle> MakeTarget(MDB_txn* source, const std::string& path) {
   MDB_envinfo info{};
   mdb_env_info(mdb_txn_env(source), &info);
@@ -153,7 +161,10 @@ Status WriteLmdbCopy(MDB_txn* txn, const std::vector<std::string>& names, const 
     return Fail(ErrorCode::kConflict, path + " is there already");
   auto target = MakeTarget(txn, path);
   if (!target) return Fail(target.error());
-  return LmdbCopy(txn, *std::move(target), step).Copy(names);
+  auto copied = LmdbCopy(txn, *std::move(target), step).Copy(names);
+  if (!copied && copied.error().code == ErrorCode::kIo && IsDiskShort(path))
+    return Fail(ErrorCode::kNoSpace, copied.error().message + ": the disk is full");
+  return copied;
 }
 
 }  // namespace switchback

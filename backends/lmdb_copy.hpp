@@ -13,7 +13,7 @@
 namespace switchback {
 
 // Copies the main database and `names`, the named ones in `txn`, with the flags they have. The file
-// at `path` is made, without a lock file beside it.
+// at `path` is made, without a lock file beside it. kNoSpace when the disk is full.
 Status WriteLmdbCopy(MDB_txn* txn, const std::vector<std::string>& names, const std::string& path,
                      const ReadView::CopyStep& step);
 

@@ -258,7 +258,13 @@ void BackupManager::CreateIfDue() {
   request.reason = BackupReason::kScheduled;
   request.actor = "schedule";
   const auto id = Create(std::move(request));
-  if (!id) return;  // another operation runs: as soon as it has ended
+  if (!id) {
+    // Another operation runs: as soon as it has ended.
+    if (id.error().code == ErrorCode::kRefused) return;
+    LogWarning("backup: {}", id.error().message);
+    due_at_ = clock_.Now() + std::min<std::chrono::seconds>(options_.interval, kRetryAfter);
+    return;
+  }
   std::optional<Pending> pending;
   {
     MutexLock lock(mutex_);
