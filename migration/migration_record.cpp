@@ -70,6 +70,8 @@ std::string MigrationRecordToJson(const MigrationRecord& record) {
   json["settings"] = Json::parse(MigrationSettingsToJson(record.settings));
   json["read_p99_before_us"] = Optional(record.read_p99_before_us);
   json["write_p99_before_us"] = Optional(record.write_p99_before_us);
+  json["backup"] = record.backup;
+  json["is_backed_up"] = record.is_backed_up;
   json["note"] = record.note;
   json["verify"] = {{"outcome", record.verify.outcome},
                     {"at", record.verify.at},
@@ -108,6 +110,9 @@ Result<MigrationRecord> ParseMigrationRecord(std::string_view text) {
       ChangeMigrationSettings(json.value("settings", Json::object()).dump(), record.settings));
   Take(json, "read_p99_before_us", record.read_p99_before_us);
   Take(json, "write_p99_before_us", record.write_p99_before_us);
+  record.is_backed_up = true;  // in the records of a version that made none
+  Take(json, "backup", record.backup);
+  Take(json, "is_backed_up", record.is_backed_up);
   Take(json, "note", record.note);
   const Json verify = json.value("verify", Json::object());
   Take(verify, "outcome", record.verify.outcome);

@@ -95,7 +95,10 @@ struct MigrationRecord {
   MigrationSettings settings;
   std::optional<double> read_p99_before_us;  // of the foreground, before the copy
   std::optional<double> write_p99_before_us;
-  std::string note;  // what happened on the way that people should know
+  // The backup that has to be there first: "" = none has begun, or none is wanted.
+  std::string backup;
+  bool is_backed_up = false;  // it is there, or none is wanted
+  std::string note;           // what happened on the way that people should know
   VerifyOutcome verify;
   // Unified was filled and not verified since: a flag may send nothing there, unless an operator
   // allows it.

@@ -46,6 +46,8 @@ const std::vector<Setting>& Settings() {
        "how long it may take before it is rolled back; 0 = 300 for each 10,000 records"},
       {"is_verified_after", &S::is_verified_after, 0, 1,
        "whether a full verify is part of the migration"},
+      {"is_backed_up_before", &S::is_backed_up_before, 0, 1,
+       "whether a backup comes before the copy, and before legacy is let go"},
   };
   return kSettings;
 }

@@ -31,7 +31,8 @@ struct MigrationSettings {
   double memory_share_max = 0.90;
   std::uint64_t seconds_max = 0;  // 0 = SecondsMax of the record count; paused time is not counted
 
-  bool is_verified_after = true;  // a full verify is part of the migration
+  bool is_verified_after = true;    // a full verify is part of the migration
+  bool is_backed_up_before = true;  // a backup comes before the copy, and before legacy is let go
 
   friend bool operator==(const MigrationSettings&, const MigrationSettings&) = default;
 

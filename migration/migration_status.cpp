@@ -181,6 +181,8 @@ MigrationStatus SummarizeMigration(const ServiceStatus& service, const Migration
   status.settings = record.settings;
   status.lag_batches = target.lag_batches;
   if (target.state == FollowerState::kBackfilling) status.waiting = target.reason;
+  if (record.phase == kCopying && !record.is_backed_up)
+    status.waiting = "for the backup that comes first: `switchback backup status`";
   if (attempt != nullptr) {
     AddFigures(attempt->figures, status);
     status.invalid_records = attempt->invalid_records;

@@ -171,6 +171,7 @@ Status Migrator::Start(const MigrationRequest& asked) {
   next.actor = request.actor;
   next.reason = request.reason;
   SB_RETURN_IF_ERROR(ChangeMigrationSettings(request.settings_json, next.settings));
+  next.is_backed_up = !options_.begin_backup || !next.settings.is_backed_up_before;
   const MigrationRecord before = record_;
   const auto mode = ChooseMode(next);
   if (!mode) return Fail(mode.error());
@@ -186,7 +187,8 @@ Status Migrator::Start(const MigrationRequest& asked) {
   active_seconds_ = 0;
   invalid_.reset();
   SB_RETURN_IF_ERROR(Move(next));
-  Measure(status);  // so that a rate holds from the first step on
+  Measure(status);                       // so that a rate holds from the first step on
+  if (!record_.is_backed_up) return {};  // the next tick
   Status begun = ForgetOtherSet(status);
   if (begun) begun = BeginFill(*mode);
   if (begun) return {};
@@ -289,6 +291,7 @@ Status Migrator::ResumeIfInterrupted() {
     SB_RETURN_IF_ERROR(Move(std::move(next)));
   }
   if (record_.phase != kCopying) return {};
+  if (!record_.is_backed_up) return {};                         // the next tick
   if (!state->is_filling && !state->log_id.empty()) return {};  // filled: it catches up
   Measure(service_.GetStatus());
   const auto mode = ChooseMode(record_);
@@ -397,6 +400,8 @@ Status Migrator::Complete(const std::string& actor, const std::string& reason) {
   next.reason = reason;
   next.started_at = FormatUtc(clock_.WallNow());
   next.note.clear();
+  next.backup.clear();
+  next.is_backed_up = !options_.begin_backup || !next.settings.is_backed_up_before;
   is_completion_verified_ = !options_.start_verify;
   is_verify_running_ = false;
   retry_at_ = SteadyTime{};

@@ -43,6 +43,11 @@ struct MigratorOptions {
   // Begins a verify of all collections, which ends with OnVerifyEnd. kConflict: one is running, and
   // will end so as well. Empty: migrations are not verified.
   std::function<Status(const std::string& actor)> start_verify;
+  // Begins a backup and gives its id: "before-migration" or "before-complete". Empty: none is made.
+  std::function<Result<std::string>(const std::string& reason, const std::string& actor)>
+      begin_backup;
+  // Whether it is there; an error when it failed, or nobody knows of it.
+  std::function<Result<bool>(const std::string& id)> is_backup_done;
   std::function<MachineReading(const std::string& path)> read_machine = ReadMachine;
 };
 
@@ -76,10 +81,10 @@ class Migrator {
   void Tick() SB_EXCLUDES(mutex_);
 
   // --- An operator's calls ---
-  // Begins a copy, or goes on with one. kConflict (one is under way; names who began it),
-  // kRefused (the target is in sync already; the source is not; the target holds records that
-  // Switchback did not write; it serves with another set of collections), kInvalidArgument
-  // (settings, collections that do not exist).
+  // Begins a copy, with a backup before it, or goes on with one. kConflict (one is under way; names
+  // who began it), kRefused (the target is in sync already; the source is not; the target holds
+  // records that Switchback did not write; it serves with another set of collections),
+  // kInvalidArgument (settings, collections that do not exist).
   Status Start(const MigrationRequest& request) SB_EXCLUDES(mutex_);
   // kRefused, with how it stands, where the call makes no sense. Repeating one does no harm.
   Status Pause(const std::string& actor) SB_EXCLUDES(mutex_);
@@ -134,6 +139,9 @@ class Migrator {
 
   void Measure(const ServiceStatus& status) SB_REQUIRES(mutex_);
   void TickCopying(const ServiceStatus& status) SB_REQUIRES(mutex_);
+  // Whether the backup that comes first is there. Begins it; `on_error` when it cannot be made.
+  bool IsBackedUp(const std::string& reason, const std::function<void(const Error&)>& on_error)
+      SB_REQUIRES(mutex_);
   void GoOnWithFill(const FollowerStatus& target) SB_REQUIRES(mutex_);
   void CopyDone() SB_REQUIRES(mutex_);
   void TickVerifying(const ServiceStatus& status) SB_REQUIRES(mutex_);
@@ -177,7 +185,8 @@ class Migrator {
   SteadyTime retry_at_ SB_GUARDED_BY(mutex_);
   bool is_verify_running_ SB_GUARDED_BY(mutex_) = false;
   bool is_completion_verified_ SB_GUARDED_BY(mutex_) = false;
-  bool has_rolled_back_ SB_GUARDED_BY(mutex_) = false;  // rollback_ has something to show
+  std::string backup_of_process_ SB_GUARDED_BY(mutex_);  // the one that this process has begun
+  bool has_rolled_back_ SB_GUARDED_BY(mutex_) = false;   // rollback_ has something to show
 
   mutable Mutex gate_mutex_;
   std::string why_unverified_ SB_GUARDED_BY(gate_mutex_);

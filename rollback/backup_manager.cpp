@@ -138,6 +138,18 @@ Result<std::string> BackupManager::CreateAndWait(BackupRequest request) {
   return id;
 }
 
+Result<bool> BackupManager::IsDone(const std::string& id) const {
+  {
+    MutexLock lock(mutex_);
+    if (operation_ && operation_->id == id && operation_->is_running) return false;
+    if (operation_ && operation_->id == id && operation_->error) return Fail(*operation_->error);
+  }
+  const auto entry = directory_.Load(id);
+  if (!entry) return Fail(entry.error());
+  if (!entry->damage.empty()) return Fail(ErrorCode::kCorruption, entry->damage);
+  return true;
+}
+
 Status BackupManager::Verify(const std::string& id, bool is_full, const std::string& actor) {
   const auto entry = directory_.Load(id);
   if (!entry) return Fail(entry.error());
@@ -253,7 +265,8 @@ void BackupManager::RunOne(Pending pending) {
 }
 
 void BackupManager::CreateIfDue() {
-  if (clock_.Now() < due_at_) return;
+  const SteadyTime now = clock_.Now();  // from when the interval counts
+  if (now < due_at_) return;
   BackupRequest request = NewRequest();
   request.reason = BackupReason::kScheduled;
   request.actor = "schedule";
@@ -262,7 +275,7 @@ void BackupManager::CreateIfDue() {
     // Another operation runs: as soon as it has ended.
     if (id.error().code == ErrorCode::kRefused) return;
     LogWarning("backup: {}", id.error().message);
-    due_at_ = clock_.Now() + std::min<std::chrono::seconds>(options_.interval, kRetryAfter);
+    due_at_ = now + std::min<std::chrono::seconds>(options_.interval, kRetryAfter);
     return;
   }
   std::optional<Pending> pending;
@@ -274,9 +287,8 @@ void BackupManager::CreateIfDue() {
   RunOne(*std::move(pending));
   const auto operation = Operation();
   const bool is_done = operation && !operation->error;
-  due_at_ =
-      clock_.Now() + (is_done ? options_.interval
-                              : std::min<std::chrono::seconds>(options_.interval, kRetryAfter));
+  due_at_ = now + (is_done ? options_.interval
+                           : std::min<std::chrono::seconds>(options_.interval, kRetryAfter));
   if (!is_done) return;
   if (auto pruned = Prune(false, "schedule"); !pruned)
     LogWarning("backup: prune: {}", pruned.error().message);

@@ -65,6 +65,8 @@ class BackupManager {
   Result<std::string> Create(BackupRequest request) SB_EXCLUDES(mutex_);
   // The same, and waits for its end: for what must not begin without one.
   Result<std::string> CreateAndWait(BackupRequest request) SB_EXCLUDES(mutex_);
+  // Whether the backup that Create has begun is there. An error when it failed, or there is none.
+  Result<bool> IsDone(const std::string& id) const SB_EXCLUDES(mutex_);
   // Begins a verification; a full one whenever there has been none yet. kNotFound, kRefused.
   Status Verify(const std::string& id, bool is_full, const std::string& actor) SB_EXCLUDES(mutex_);
   // What a restore would do; errors are those of Restore::Plan.

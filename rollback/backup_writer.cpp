@@ -259,6 +259,11 @@ Status BackupWriter::CheckHalves() {
     manifest_.halves.push_back(half.in_manifest);
   }
   for (const auto& [name, different] : hashes) {
+    const auto holds = [&collection = name](const Half& half) {
+      const auto& held = half.report.state.collections;
+      return held.empty() || std::find(held.begin(), held.end(), collection) != held.end();
+    };
+    if (!std::all_of(halves_.begin(), halves_.end(), holds)) continue;
     if (different.size() > 1 || counts[name] != static_cast<int>(manifest_.halves.size()))
       manifest_.differences.push_back(name);
   }

@@ -225,7 +225,8 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
   for (const BackupHalf& half : manifest.halves) {
     if (request.from && half.role != *request.from) continue;
     threads.emplace_back([&, role = half.role, wanted = &half] {
-      outcomes[Index(role)] = UnpackHalf(manifest, *wanted, FilePath(path, role), progress);
+      outcomes[Index(role)] =
+          UnpackHalf(manifest, *wanted, FilePath(path, role), request.from.has_value(), progress);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -242,7 +243,8 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
 
 // What lies there afterwards is what was backed up, to the last record.
 Status Restore::UnpackHalf(const BackupManifest& manifest, const BackupHalf& half,
-                           const std::string& path, BackupProgress& progress) const {
+                           const std::string& path, bool is_for_both,
+                           BackupProgress& progress) const {
   SB_RETURN_IF_ERROR(Failpoint("restore.unpack"));
   auto file = directory_.OpenFile(manifest.id, half.FileName());
   if (!file) return Fail(file.error());
@@ -259,6 +261,10 @@ Status Restore::UnpackHalf(const BackupManifest& manifest, const BackupHalf& hal
       report->state.log_id != manifest.log_id)
     return Fail(ErrorCode::kCorruption,
                 half.FileName() + ": its records are not those of the manifest");
+  if (is_for_both && report->state.is_partial())
+    return Fail(
+        ErrorCode::kRefused,
+        half.FileName() + " holds some of the collections only: restore from the other half");
   return {};
 }
 

@@ -51,8 +51,9 @@ class Restore {
   Result<std::string> BuildGeneration(const RestoreRequest& request, BackupProgress& progress);
   Status BuildStores(const RestoreRequest& request, const BackupManifest& manifest,
                      const std::string& path, BackupProgress& progress);
+  // `is_for_both`: the other half is made from it.
   Status UnpackHalf(const BackupManifest& manifest, const BackupHalf& half, const std::string& path,
-                    BackupProgress& progress) const;
+                    bool is_for_both, BackupProgress& progress) const;
   Status CheckAfterwards(const std::string& generation) const;
 
   DbService& service_;

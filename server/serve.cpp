@@ -54,10 +54,10 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   // Only now that the directory is surely ours: before, it could have been a running server's.
   RemoveEndpoints(server->config_.service.data_dir);
   SB_RETURN_IF_ERROR(server->OpenJournal());
-  SB_RETURN_IF_ERROR(server->StartMigrator());
-  server->StartFlags();
   server->StartSchema();
   server->StartBackups();
+  SB_RETURN_IF_ERROR(server->StartMigrator());
+  server->StartFlags();
   SB_RETURN_IF_ERROR(server->StartDoors());
   SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
   return server;
@@ -77,6 +77,13 @@ Status Server::StartMigrator() {
   options.settings = config_.migration;
   options.rules = config_.validation;
   options.is_unverified_allowed = config_.is_unverified_allowed;
+  options.begin_backup = [this](const std::string& reason, const std::string& actor) {
+    return BeginBackup(reason, actor);
+  };
+  options.is_backup_done = [this](const std::string& id) -> Result<bool> {
+    if (backups_ == nullptr) return Fail(ErrorCode::kUnavailable, "there are no backups");
+    return backups_->IsDone(id);
+  };
   options.start_verify = [this](const std::string& actor) { return verifier_->Start({}, actor); };
   auto migrator = Migrator::Open(*service_, *journal_, clock_, std::move(options));
   if (!migrator) return Fail(migrator.error());
@@ -100,6 +107,17 @@ Status Server::StartMigrator() {
   return {};
 }
 
+Result<std::string> Server::BeginBackup(const std::string& reason, const std::string& actor) {
+  if (backups_ == nullptr)
+    return Fail(ErrorCode::kUnavailable, "this server was started without backups");
+  const auto parsed = ParseBackupReason(reason);
+  if (!parsed) return Fail(parsed.error());
+  BackupRequest request = backups_->NewRequest();
+  request.reason = *parsed;
+  request.actor = actor;
+  return backups_->Create(std::move(request));
+}
+
 void Server::StartFlags() {
   auto judge = std::make_shared<FlagJudge>(*service_);
   watcher_ = std::make_unique<FlagWatcher>(
@@ -115,6 +133,14 @@ void Server::StartSchema() {
   options.copies_directory = config_.service.data_dir + "/schema-copies";
   options.copy_count_max = config_.schema_copies_max;
   options.time_max = config_.schema_time_max;
+  options.backup_before = [this](const std::string& actor) -> Status {
+    if (backups_ == nullptr) return Fail(ErrorCode::kUnavailable, "there are no backups");
+    BackupRequest request = backups_->NewRequest();
+    request.reason = BackupReason::kBeforeSchemaChange;
+    request.actor = actor;
+    auto made = backups_->CreateAndWait(std::move(request));
+    return made ? Status{} : Status(Fail(made.error()));
+  };
   schema_ = std::make_unique<SchemaRunner>(*service_, *journal_, clock_, std::move(options));
   schema_->CloseInterrupted();
   queries_ = std::make_unique<SqlQueries>(*service_);
@@ -187,12 +213,12 @@ Status Server::Stop() {
   is_stopped_ = true;
   if (control_plane_) control_plane_->BeginStop();
   if (schema_) schema_->Stop();
+  if (migrator_) migrator_->Stop();  // before what it would take for a failed backup
   if (backups_) backups_->Stop();
   if (queries_) queries_->Stop();
   if (resp_) resp_->Stop(config_.drain_max);
   if (http_) http_->Stop(config_.drain_max);
   if (watcher_) watcher_->Stop();
-  if (migrator_) migrator_->Stop();
   if (verifier_) verifier_->Stop();
   if (!service_) return {};
   // From here on nobody is answered; the file would send commands to closed ports.

@@ -46,6 +46,7 @@ class Server {
   void StartFlags();
   void StartSchema();
   void StartBackups();
+  Result<std::string> BeginBackup(const std::string& reason, const std::string& actor);
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 

@@ -262,6 +262,10 @@ Result<SchemaOutcome> SchemaRunner::Run(const SchemaRequest& request) {
   SchemaOutcome outcome;
   outcome.version = outcome.version_before = applied->size();
   if (changes->empty()) return outcome;
+  if (options_.backup_before) {
+    if (auto made = options_.backup_before(request.actor); !made)
+      return Fail(WithContext(made.error(), "no backup could be made before it"));
+  }
   auto operation =
       BeginOperation(outcome, VersionAfter(changes->back()), request.actor, request.reason);
   if (!operation) return Fail(operation.error());

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct SchemaRunnerOptions {
   std::size_t copy_count_max = 5;
   // For each of: one copy, one migration's statements, one validation.
   std::chrono::milliseconds time_max{300'000};
+  // Makes a backup of both stores before anything is changed; blocks. Empty: none is made.
+  std::function<Status(const std::string& actor)> backup_before;
 };
 
 // Who wants it and why, for the journal.

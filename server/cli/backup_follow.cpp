@@ -40,7 +40,7 @@ Result<Json> FollowBackup(const ServerApi& api, Json status, bool is_json) {
   StopSignal stop;
   Progress progress(std::cout, IsTerminal());
   while (status.value("state", "") == "running" && status.value("id", "") == id) {
-    if (!is_json)
+    if (!is_json && status.value("bytes_total", 0ull) > 0)
       progress.Show(status.value("percent", 0.0), BackupProgressText(status), SystemClock().Now());
     if (stop.WaitFor(kPollInterval))
       return Fail(ErrorCode::kCancelled,

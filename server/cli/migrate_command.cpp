@@ -26,6 +26,7 @@ struct MigrateOptions {
   bool is_followed = false;
   bool is_reverse = false;
   bool is_unverified = false;
+  bool is_not_backed_up = false;
   bool is_yes = false;
   std::string reason;
   std::vector<std::string> collections;
@@ -199,6 +200,7 @@ int StartMigration(const MigrateOptions& options) {
   auto settings = ParseSettings(options.settings);
   if (!settings) return ReportError(settings.error(), options.server.is_json);
   if (options.is_unverified) (*settings)["is_verified_after"] = false;
+  if (options.is_not_backed_up) (*settings)["is_backed_up_before"] = false;
   Json body = BodyOf(options);
   body["reverse"] = options.is_reverse;
   if (!options.collections.empty()) body["collections"] = options.collections;
@@ -271,6 +273,7 @@ void AddStart(CLI::App& migrate, const Options& options, int& exit_code) {
       ->delimiter(',');
   start->add_flag("--no-verify", options->is_unverified,
                   "Don't verify after the copy; flags then wait for `switchback verify`");
+  start->add_flag("--no-backup", options->is_not_backed_up, "Don't make a backup before the copy");
   start->add_option("--reason", options->reason, "Why, for the journal");
   start->add_option("--set", options->settings,
                     "NAME=VALUE of a setting; see `migrate set --help`");

@@ -697,6 +697,95 @@ ServiceStatus Stores(FollowerState legacy, FollowerState unified) {
   return status;
 }
 
+// --- The backup before it ---
+
+class BackedUpMigratorTest : public MigratorTest {
+ protected:
+  void SetUp() override {
+    options_.begin_backup = [this](const std::string& reason, const std::string&) {
+      reasons_.push_back(reason);
+      if (begin_error_) return Result<std::string>(Fail(*begin_error_));
+      return Result<std::string>("backup-" + std::to_string(reasons_.size()));
+    };
+    options_.is_backup_done = [this](const std::string& id) {
+      EXPECT_EQ(id, "backup-" + std::to_string(reasons_.size()));
+      return outcome_;
+    };
+    MakeRecords(30);
+  }
+  std::vector<std::string> reasons_;
+  std::optional<Error> begin_error_;
+  Result<bool> outcome_ = false;
+};
+
+TEST_F(BackedUpMigratorTest, NothingIsCopiedBeforeTheBackupIsThere) {
+  Migrator& migrator = NewMigrator();
+  ASSERT_TRUE(StartUnified(migrator).has_value());
+  for (int i = 0; i < 3; ++i) migrator.Tick();
+  EXPECT_EQ(service_.fill, nullptr);
+  EXPECT_EQ(reasons_, std::vector<std::string>{"before-migration"});
+  EXPECT_NE(migrator.GetStatus().waiting.find("backup"), std::string::npos);
+
+  outcome_ = true;
+  migrator.Tick();
+
+  EXPECT_NE(service_.fill, nullptr);
+  EXPECT_EQ(migrator.GetStatus().state, "running");
+}
+
+TEST_F(BackedUpMigratorTest, WithoutABackupThereIsNoMigration) {
+  for (const bool begins : {true, false}) {
+    reasons_.clear();
+    if (!begins) begin_error_ = Error{ErrorCode::kNoSpace, "the disk is full"};
+    outcome_ = Fail(ErrorCode::kNoSpace, "the disk is full");
+    Migrator& migrator = NewMigrator();
+    ASSERT_TRUE(StartUnified(migrator).has_value());
+    for (int i = 0; i < 3; ++i) migrator.Tick();
+
+    EXPECT_EQ(service_.fill, nullptr);
+    EXPECT_EQ(migrator.GetStatus().state, "rolled-back");
+    EXPECT_NE(migrator.GetStatus().last_result.find("the disk is full"), std::string::npos);
+  }
+}
+
+TEST_F(BackedUpMigratorTest, AnotherOperationOnBackupsIsWaitedFor) {
+  begin_error_ = Error{ErrorCode::kRefused, "a backup is being verified"};
+  Migrator& migrator = NewMigrator();
+  ASSERT_TRUE(StartUnified(migrator).has_value());
+  for (int i = 0; i < 5; ++i) migrator.Tick();
+  EXPECT_EQ(reasons_.size(), 1u) << "not five times a second";
+
+  begin_error_.reset();
+  outcome_ = true;
+  Pass(std::chrono::seconds(3));
+  migrator.Tick();
+  migrator.Tick();
+
+  EXPECT_NE(service_.fill, nullptr);
+}
+
+TEST_F(BackedUpMigratorTest, ARestartMakesAnotherOne) {
+  ASSERT_TRUE(StartUnified(NewMigrator()).has_value());
+  migrator_->Tick();
+  Migrator& migrator = NewMigrator();
+  ASSERT_TRUE(migrator.ResumeIfInterrupted().has_value());
+  EXPECT_EQ(service_.fill, nullptr);
+  outcome_ = true;
+  migrator.Tick();
+  migrator.Tick();
+
+  EXPECT_EQ(reasons_.size(), 2u);
+  EXPECT_NE(service_.fill, nullptr);
+}
+
+TEST_F(BackedUpMigratorTest, WhoWantsNoneGetsNone) {
+  Migrator& migrator = NewMigrator();
+  ASSERT_TRUE(migrator.Start({.settings_json = R"({"is_backed_up_before": false})"}).has_value());
+
+  EXPECT_NE(service_.fill, nullptr);
+  EXPECT_TRUE(reasons_.empty());
+}
+
 TEST(SummarizeMigration, AFailedTargetSaysWhy) {
   ServiceStatus stores = Stores(FollowerState::kInSync, FollowerState::kFailed);
   stores.followers[Index(Role::kUnified)].reason = "no space left on device";
@@ -724,6 +813,7 @@ TEST(SummarizeMigration, ACopyThatStandsStillSaysWhy) {
   stores.followers[Index(Role::kUnified)].reason = "no space left on device";
   MigrationRecord record;
   record.phase = kCopying;
+  record.is_backed_up = true;
 
   const MigrationStatus status = SummarizeMigration(stores, record, nullptr);
 

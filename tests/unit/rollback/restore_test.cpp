@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "backends/store_file.hpp"
+#include "migration/backfill.hpp"
 #include "tests/unit/rollback/backup_world.hpp"
 
 namespace switchback {
@@ -120,6 +121,31 @@ TEST_P(RestoreTest, OneHalfMakesBoth) {
     EXPECT_EQ(digests(Role::kLegacy), digests(Role::kUnified));
     EXPECT_EQ(digests(Role::kLegacy), manifest.halves[0].collections);
   }
+}
+
+TEST_P(RestoreTest, StoreOfSomeCollectionsComesBackAsOne) {
+  DbService& service = *world_.service;
+  Must(service.ForgetStore(Role::kUnified, "a test", std::chrono::minutes(1)));
+  BackfillOptions fill;
+  fill.collections = {"users"};
+  Must(service.StartFill(
+      Role::kUnified, FillMode::kFromScratch,
+      std::make_unique<Backfill>(service.fill_access(), fill,
+                                 std::make_shared<BackfillProgress>(world_.clock))));
+  const auto unified = [&] { return service.GetStatus().followers[Index(Role::kUnified)]; };
+  while (unified().state != FollowerState::kInSync) std::this_thread::yield();
+
+  const std::string id = world_.Create();
+  EXPECT_TRUE(Must(world_.manager->directory().Load(id)).manifest->differences.empty());
+  world_.Put("users", "1", "later");
+  world_.Put("large", "l", "later");
+  EXPECT_TRUE(FailsWith(Run({.id = id, .from = Role::kUnified}), ErrorCode::kRefused));
+  ASSERT_TRUE(IsOk(Restore(id)));
+
+  EXPECT_EQ(unified().collections, std::vector<std::string>{"users"});
+  EXPECT_EQ(Get("large", "l").size(), 70000u);
+  ASSERT_TRUE(IsOk(Run({.id = id, .from = Role::kLegacy})));
+  EXPECT_TRUE(unified().collections.empty()) << "made from the one that holds all";
 }
 
 TEST_P(RestoreTest, DamageIsFoundBeforeAnythingIsTouched) {
