@@ -257,8 +257,7 @@ class Migration(harness.ServerTest):
         server = self.adopted(arguments=["--unified", str(disk / "unified.sqlite")])
         traffic = Traffic(server)
         self.cli(server, "migrate", "start", "--set", "disk_free_bytes_min=0")
-        waiting = harness.wait_until("it stands still", lambda: server.migration()["waiting"])
-        self.assertIn("full", waiting)
+        harness.wait_until("it stands still", lambda: "full" in server.migration()["waiting"])
         self.assertEqual(self.state(server), "running")
 
         harness.run("mount", "-o", "remount,size=64m", disk)
@@ -280,8 +279,8 @@ class Migration(harness.ServerTest):
         (disk / "ballast").write_bytes(bytes(62 << 20))
         server = self.adopted(arguments=["--unified", str(disk / "unified.sqlite")])
         self.cli(server, "migrate", "start")
-        waiting = harness.wait_until("it stands still", lambda: server.migration()["waiting"])
-        self.assertIn("disk_free_bytes", waiting)
+        harness.wait_until("it says why it stands still",
+                           lambda: "disk_free_bytes" in server.migration()["waiting"])
 
         (disk / "ballast").unlink()
 
