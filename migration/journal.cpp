@@ -3,6 +3,8 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include <cstdlib>
+#include <ctime>
 #include <utility>
 
 #include "common/check.hpp"
@@ -65,6 +67,22 @@ std::string FormatUtc(WallTime time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
                      fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+}
+
+std::optional<WallTime> ParseUtc(std::string_view text) {
+  const std::string copy(text);
+  std::tm parts{};
+  const char* rest = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  double fraction = 0;
+  if (*rest == '.') {
+    char* end = nullptr;
+    fraction = std::strtod(rest, &end);
+    rest = end;
+  }
+  if (std::string_view(rest) != "Z") return std::nullopt;
+  return WallTime(std::chrono::seconds(::timegm(&parts)) +
+                  std::chrono::microseconds(static_cast<std::int64_t>(fraction * 1e6)));
 }
 
 Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path, const Clock& clock) {

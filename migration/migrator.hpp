@@ -139,9 +139,8 @@ class Migrator {
 
   void Measure(const ServiceStatus& status) SB_REQUIRES(mutex_);
   void TickCopying(const ServiceStatus& status) SB_REQUIRES(mutex_);
-  // Whether the backup that comes first is there. Begins it; `on_error` when it cannot be made.
-  bool IsBackedUp(const std::string& reason, const std::function<void(const Error&)>& on_error)
-      SB_REQUIRES(mutex_);
+  // Whether the backup that comes first is there; begins it. An error when it cannot be made.
+  Result<bool> EnsureBackedUp(const std::string& reason) SB_REQUIRES(mutex_);
   void GoOnWithFill(const FollowerStatus& target) SB_REQUIRES(mutex_);
   void CopyDone() SB_REQUIRES(mutex_);
   void TickVerifying(const ServiceStatus& status) SB_REQUIRES(mutex_);

@@ -73,29 +73,23 @@ void Migrator::CountActiveTime() {
     LogWarning("migration: cannot journal its time: {}", saved.error().message);
 }
 
-bool Migrator::IsBackedUp(const std::string& reason,
-                          const std::function<void(const Error&)>& on_error) {
+Result<bool> Migrator::EnsureBackedUp(const std::string& reason) {
   if (record_.is_backed_up) return true;
   if (clock_.Now() < retry_at_) return false;
   MigrationRecord next = record_;
   if (backup_of_process_.empty() || backup_of_process_ != record_.backup) {
     const auto begun = options_.begin_backup(reason, record_.actor);
-    retry_at_ = clock_.Now() + kRetryInterval;  // another operation on backups may be under way
+    retry_at_ = clock_.Now() + kRetryInterval;
+    // Another operation on backups is under way.
     if (!begun && begun.error().code == ErrorCode::kRefused) return false;
-    if (!begun) {
-      on_error(begun.error());
-      return false;
-    }
+    if (!begun) return Fail(WithContext(begun.error(), "no backup could be made before it"));
     retry_at_ = {};
     backup_of_process_ = next.backup = *begun;
   } else {
     const auto is_done = options_.is_backup_done(record_.backup);
     if (is_done && !*is_done) return false;
-    if (!is_done) {
-      backup_of_process_.clear();
-      on_error(is_done.error());
-      return false;
-    }
+    if (!is_done) backup_of_process_.clear();
+    if (!is_done) return Fail(WithContext(is_done.error(), "no backup could be made before it"));
     next.is_backed_up = true;
   }
   if (auto saved = Save(std::move(next)); !saved)
@@ -104,13 +98,12 @@ bool Migrator::IsBackedUp(const std::string& reason,
 }
 
 void Migrator::TickCopying(const ServiceStatus& status) {
-  const bool is_backed_up = IsBackedUp("before-migration", [this](const Error& error) {
-    if (auto begun = BeginRollback(record_, "backup", "switchback",
-                                   "no backup could be made before it: " + error.message);
-        !begun)
-      LogError("migration: {}", begun.error().message);
-  });
-  if (!is_backed_up) return;
+  const auto is_backed_up = EnsureBackedUp("before-migration");
+  if (!is_backed_up) {
+    auto begun = BeginRollback(record_, "backup", "switchback", is_backed_up.error().message);
+    if (!begun) LogError("migration: {}", begun.error().message);
+  }
+  if (!is_backed_up || !*is_backed_up) return;
   CountActiveTime();
   const FollowerStatus& target = status.followers[Index(record_.target)];
   if (target.state == FollowerState::kInSync && target.collections == record_.collections)
@@ -240,10 +233,9 @@ bool Migrator::TickCompleting(const ServiceStatus& status) {
     EndCompletion(Fail(ErrorCode::kRefused, why));
     return false;
   }
-  const bool is_backed_up = IsBackedUp("before-complete", [this](const Error& error) {
-    EndCompletion(Fail(WithContext(error, "no backup could be made before it")));
-  });
-  if (!is_backed_up) return false;
+  const auto is_backed_up = EnsureBackedUp("before-complete");
+  if (!is_backed_up) EndCompletion(Fail(is_backed_up.error()));
+  if (!is_backed_up || !*is_backed_up) return false;
   if (is_completion_verified_) return true;
   if (options_.start_verify) VerifyIfDue();
   is_completion_verified_ = !options_.start_verify;

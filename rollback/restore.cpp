@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <thread>
+#include <tuple>
 
 #include "backends/store_file.hpp"
 #include "common/failpoint.hpp"
@@ -106,11 +107,89 @@ Status Restore::CheckMayRestore(const RestoreRequest& request,
   return {};
 }
 
-Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
-  const auto entry = directory_.Load(request.id);
+std::string Restore::DataDirectory() const {
+  return ParentDirectory(service_.NewGeneration().path);
+}
+
+Result<BackupManifest> Restore::LoadManifest(const std::string& id) const {
+  auto entry = directory_.Load(id);
   if (!entry) return Fail(entry.error());
   if (!entry->manifest) return Fail(ErrorCode::kCorruption, entry->damage);
-  const BackupManifest& manifest = *entry->manifest;
+  return *std::move(entry->manifest);
+}
+
+Result<BackupManifest> Restore::NearestBefore(const LogMoment& moment) const {
+  const auto entries = directory_.List();
+  if (!entries) return Fail(entries.error());
+  const BackupManifest* nearest = nullptr;
+  for (const BackupEntry& entry : *entries) {
+    if (!entry.is_verified() || entry.manifest->epoch != moment.epoch ||
+        entry.manifest->sequence > moment.sequence)
+      continue;
+    if (nearest == nullptr || nearest->sequence < entry.manifest->sequence)
+      nearest = &*entry.manifest;
+  }
+  if (nearest != nullptr) return *nearest;
+  return Fail(ErrorCode::kNotFound,
+              fmt::format("no verified backup of epoch {} is at or before batch {}", moment.epoch,
+                          moment.sequence));
+}
+
+Result<std::vector<LogPiece>> Restore::AllPieces() const {
+  std::vector<LogPiece> pieces;
+  const ServiceStatus status = service_.GetStatus();
+  for (const std::string& generation : {status.previous_generation, status.generation}) {
+    if (generation.empty()) continue;
+    const auto live = InspectLogDirectory(DataDirectory() + "/" + generation + "/log");
+    if (!live) return live;
+    pieces.insert(pieces.end(), live->begin(), live->end());
+  }
+  if (options_.archive != nullptr) {  // after the log: what leaves it meanwhile is then seen twice
+    const auto archived = options_.archive->Pieces();
+    if (!archived) return archived;
+    pieces.insert(pieces.end(), archived->begin(), archived->end());
+  }
+  std::erase_if(pieces, [](const LogPiece& piece) { return piece.is_empty(); });
+  std::sort(pieces.begin(), pieces.end(), [](const LogPiece& a, const LogPiece& b) {
+    return std::tie(a.epoch, a.first_sequence) < std::tie(b.epoch, b.first_sequence);
+  });
+  return pieces;
+}
+
+Result<Restore::Source> Restore::FindSource(const RestoreRequest& request) const {
+  Source source;
+  if (!request.has_moment()) {
+    auto manifest = LoadManifest(request.id);
+    if (!manifest) return Fail(manifest.error());
+    source.manifest = *std::move(manifest);
+    source.until = source.manifest.sequence;
+    return source;
+  }
+  const auto pieces = AllPieces();
+  if (!pieces) return Fail(pieces.error());
+  const auto moment = request.to_sequence ? FindSequence(*pieces, *request.to_sequence)
+                                          : FindTime(*pieces, *request.to_time);
+  if (!moment) return Fail(moment.error());
+  auto manifest = request.id.empty() ? NearestBefore(*moment) : LoadManifest(request.id);
+  if (!manifest) return Fail(manifest.error());
+  source.manifest = *std::move(manifest);
+  source.until = moment->sequence;
+  if (source.manifest.epoch != moment->epoch || source.manifest.sequence > moment->sequence)
+    return Fail(ErrorCode::kRefused,
+                fmt::format("backup {} stands at batch {} of epoch {}: batch {} of epoch {} does "
+                            "not come after it",
+                            source.manifest.id, source.manifest.sequence, source.manifest.epoch,
+                            moment->sequence, moment->epoch));
+  auto between = PiecesBetween(*pieces, source.manifest.sequence, *moment);
+  if (!between) return Fail(between.error());
+  source.pieces = *std::move(between);
+  return source;
+}
+
+Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
+  const auto source = FindSource(request);
+  if (!source) return Fail(source.error());
+  const BackupManifest& manifest = source->manifest;
   SB_RETURN_IF_ERROR(CheckMayRestore(request, manifest));
   const ServiceStatus status = service_.GetStatus();
   RestorePlan plan;
@@ -121,10 +200,11 @@ Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
   plan.epoch_now = status.epoch;
   plan.sequence_now = status.last_sequence;
   plan.created_at = manifest.created_at;
-  plan.batches_lost = status.last_sequence - std::min(status.last_sequence, manifest.sequence);
+  plan.until = source->until;
+  plan.batches_lost = status.last_sequence - std::min(status.last_sequence, source->until);
   for (const BackupHalf& half : manifest.halves) plan.bytes_needed += half.raw_bytes;
   if (request.from) plan.bytes_needed = 2 * manifest.half(*request.from)->raw_bytes;
-  const auto free = FreeBytes(ParentDirectory(service_.NewGeneration().path));
+  const auto free = FreeBytes(DataDirectory());
   if (!free) return Fail(free.error());
   plan.bytes_free = *free;
   if (plan.bytes_free < plan.bytes_needed)
@@ -133,10 +213,17 @@ Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
                                                  plan.bytes_needed, plan.bytes_free));
   if (!request.is_without_safety_backup) plan.steps.push_back("make a backup of what is there now");
   plan.steps.push_back("unpack and check backup " + manifest.id + " beside the stores in use");
+  if (source->until > manifest.sequence)
+    plan.steps.push_back(fmt::format("apply to it batches {} to {} of the log",
+                                     manifest.sequence + 1, source->until));
   plan.steps.push_back("go over to it while clients wait for a moment");
   plan.steps.push_back("keep " + status.generation + " for `switchback restore --undo`");
-  plan.warnings.push_back(fmt::format("the {} batches written since {} are not there afterwards",
-                                      plan.batches_lost, FormatUtc(manifest.created_at)));
+  plan.warnings.push_back(
+      request.has_moment()
+          ? fmt::format("the {} batches written after batch {} are not there afterwards",
+                        plan.batches_lost, source->until)
+          : fmt::format("the {} batches written since {} are not there afterwards",
+                        plan.batches_lost, FormatUtc(manifest.created_at)));
   for (const Role role : kRoles) {
     if (!request.from && manifest.half(role) == nullptr)
       plan.warnings.push_back(
@@ -162,7 +249,7 @@ Status Restore::Run(const RestoreRequest& request, const BackupRequest& safety,
     SB_RETURN_IF_ERROR(MakeSafetyBackup(request, safety, progress));
   auto generation = BuildGeneration(request, progress);
   if (!generation) return Fail(generation.error());
-  UnusedGeneration unused(ParentDirectory(service_.NewGeneration().path) + "/" + *generation);
+  UnusedGeneration unused(DataDirectory() + "/" + *generation);
   progress.SetStage("switch");
   SB_RETURN_IF_ERROR(progress.Advance(0));  // the last moment to cancel
   SB_RETURN_IF_ERROR(Failpoint("restore.switch"));
@@ -198,12 +285,13 @@ Result<std::string> Restore::BuildGeneration(const RestoreRequest& request,
     progress.SetStage("replay");
     return service_.ReviveGeneration(service_.GetStatus().previous_generation);
   }
-  const auto entry = directory_.Load(request.id);
-  if (!entry) return Fail(entry.error());
-  const BackupManifest& manifest = *entry->manifest;
+  const auto source = FindSource(request);
+  if (!source) return Fail(source.error());
+  const BackupManifest& manifest = source->manifest;
   const auto place = service_.NewGeneration();
   UnusedGeneration unused(place.path);
   SB_RETURN_IF_ERROR(BuildStores(request, manifest, place.path, progress));
+  SB_RETURN_IF_ERROR(GoForth(request, *source, place.path, progress));
   SB_RETURN_IF_ERROR(Failpoint("restore.built"));
   const bool has_legacy = request.from || manifest.half(Role::kLegacy) != nullptr;
   SB_RETURN_IF_ERROR(service_.DescribeGeneration(place.name, StorePath(place.path, Role::kLegacy),
@@ -239,6 +327,20 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
   progress.SetStage("copy");
   return CopyStore(EngineOf(*request.from), StorePath(path, *request.from), EngineOf(made),
                    StorePath(path, made), progress.Step());
+}
+
+Status Restore::GoForth(const RestoreRequest& request, const Source& source,
+                        const std::string& path, BackupProgress& progress) {
+  if (source.pieces.empty()) return {};
+  progress.SetStage("replay");
+  SB_RETURN_IF_ERROR(Failpoint("restore.replay"));
+  std::vector<ReplayTarget> targets;
+  for (const Role role : kRoles) {
+    const bool is_there = request.from || source.manifest.half(role) != nullptr;
+    if (is_there) targets.push_back({EngineOf(role), StorePath(path, role)});
+  }
+  return ReplayPieces(source.pieces, source.manifest.sequence, source.until, targets,
+                      path + "/replay.tmp", progress.Step());
 }
 
 // What lies there afterwards is what was backed up, to the last record.

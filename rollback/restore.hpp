@@ -14,6 +14,8 @@
 #include "rollback/backup_directory.hpp"
 #include "rollback/backup_progress.hpp"
 #include "rollback/backup_writer.hpp"
+#include "rollback/log_archive.hpp"
+#include "rollback/log_replay.hpp"
 #include "rollback/restore_plan.hpp"
 #include "service/db_service.hpp"
 
@@ -23,6 +25,7 @@ struct RestoreOptions {
   std::chrono::milliseconds switch_wait_max{10'000};
   // Newest version of the schema that this program has files for; empty: any is taken.
   std::function<std::uint64_t()> schema_version_max;
+  const LogArchive* archive = nullptr;  // null: only what is still in the log
 };
 
 // One thread. All outlive it.
@@ -43,6 +46,18 @@ class Restore {
   Status Run(const RestoreRequest& request, const BackupRequest& safety, BackupProgress& progress);
 
  private:
+  // A backup, and what of the log comes after it.
+  struct Source {
+    BackupManifest manifest;
+    std::uint64_t until = 0;
+    std::vector<LogPiece> pieces;
+  };
+  Result<Source> FindSource(const RestoreRequest& request) const;
+  Result<BackupManifest> LoadManifest(const std::string& id) const;
+  Result<BackupManifest> NearestBefore(const LogMoment& moment) const;
+  [[nodiscard]] std::string DataDirectory() const;
+  // Of the archive, and of the generations that are still there.
+  Result<std::vector<LogPiece>> AllPieces() const;
   Result<RestorePlan> PlanUndo() const;
   Result<RestorePlan> PlanBackup(const RestoreRequest& request) const;
   Status CheckMayRestore(const RestoreRequest& request, const BackupManifest& manifest) const;
@@ -51,6 +66,8 @@ class Restore {
   Result<std::string> BuildGeneration(const RestoreRequest& request, BackupProgress& progress);
   Status BuildStores(const RestoreRequest& request, const BackupManifest& manifest,
                      const std::string& path, BackupProgress& progress);
+  static Status GoForth(const RestoreRequest& request, const Source& source,
+                        const std::string& path, BackupProgress& progress);
   // `is_for_both`: the other half is made from it.
   Status UnpackHalf(const BackupManifest& manifest, const BackupHalf& half, const std::string& path,
                     bool is_for_both, BackupProgress& progress) const;

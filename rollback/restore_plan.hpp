@@ -12,6 +12,9 @@
 namespace switchback {
 
 struct RestoreRequest {
+  // Go on from the backup to that moment; with an empty id from the nearest backup before it.
+  std::optional<std::uint64_t> to_sequence = {};
+  std::optional<WallTime> to_time = {};
   std::string id = {};                    // of the backup; "" = the generation before (undo)
   std::optional<Role> from = {};          // both stores from that half alone
   bool is_foreign_allowed = false;        // a backup of another data directory
@@ -19,13 +22,15 @@ struct RestoreRequest {
   std::string actor = {};
   std::string reason = {};
 
-  [[nodiscard]] bool is_undo() const { return id.empty(); }
+  [[nodiscard]] bool has_moment() const { return to_sequence || to_time; }
+  [[nodiscard]] bool is_undo() const { return id.empty() && !has_moment(); }
 };
 
 struct RestorePlan {
   std::string id;                                 // "" for an undo
   std::string generation;                         // in use now; the way back afterwards
-  std::uint64_t epoch = 0, sequence = 0;          // of what is restored; 0 for an undo
+  std::uint64_t epoch = 0, sequence = 0;          // of the backup; 0 for an undo
+  std::uint64_t until = 0;                        // what is there afterwards: batches up to it
   std::uint64_t epoch_now = 0, sequence_now = 0;  // of what is there
   std::uint64_t batches_lost = 0;                 // written since; what an undo brings back
   std::optional<WallTime> created_at;             // of the backup: later writes are lost

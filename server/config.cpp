@@ -132,6 +132,21 @@ Status SetBackupCompression(const Json& value, ServerConfig& config) {
   return {};
 }
 
+Status SetLogArchiveDirectory(const Json& value, ServerConfig& config) {
+  return SetText(value, config.log_archive.directory);
+}
+
+Status SetLogArchiveWindow(const Json& value, ServerConfig& config) {
+  std::uint32_t seconds = 0;
+  SB_RETURN_IF_ERROR(SetNumber(value, 0, seconds));
+  config.log_archive.window = std::chrono::seconds(seconds);
+  return {};
+}
+
+Status SetLogArchiveBytes(const Json& value, ServerConfig& config) {
+  return SetNumber(value, 1, config.log_archive.bytes_max);
+}
+
 Status SetBackupInterval(const Json& value, ServerConfig& config) {
   std::uint32_t seconds = 0;
   SB_RETURN_IF_ERROR(SetNumber(value, 0, seconds));
@@ -230,6 +245,9 @@ const std::map<std::string, Setter>& Setters() {
       {"backup_free_bytes_min", BackupNumber(&BackupManagerOptions::space_margin_bytes)},
       {"backup_interval_seconds", SetBackupInterval},
       {"backup_retention", SetBackupRetention},
+      {"log_archive_dir", SetLogArchiveDirectory},
+      {"log_archive_seconds", SetLogArchiveWindow},
+      {"log_archive_bytes_max", SetLogArchiveBytes},
       {"log_level", SetLevel},
       {"migration", SetMigration},
       {"validation", SetValidation},
@@ -273,6 +291,10 @@ std::string ServerConfig::FlagsPath() const {
 
 std::string ServerConfig::BackupDirectoryPath() const {
   return backups.directory.empty() ? service.data_dir + "/backups" : backups.directory;
+}
+
+std::string ServerConfig::LogArchivePath() const {
+  return log_archive.directory.empty() ? service.data_dir + "/log-archive" : log_archive.directory;
 }
 
 std::string ServerConfig::SchemaDirectory() const {

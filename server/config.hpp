@@ -16,6 +16,7 @@
 #include "migration/migration_settings.hpp"
 #include "migration/validation_rules.hpp"
 #include "rollback/backup_manager.hpp"
+#include "rollback/log_archive.hpp"
 #include "service/db_service.hpp"
 
 namespace switchback {
@@ -50,6 +51,8 @@ struct ServerConfig {
   ValidationRules validation;
   // Of backups; directory "" = <data-dir>/backups.
   BackupManagerOptions backups;
+  // Of the log's past; directory "" = <data-dir>/log-archive. A window of 0: none is kept.
+  LogArchiveOptions log_archive;
   bool is_unverified_allowed = false;  // flags may send keys to a copy that was not verified
 
   // Where the flags file is, whether named or not.
@@ -58,6 +61,7 @@ struct ServerConfig {
   [[nodiscard]] std::string SchemaDirectory() const;
   // The same of backups.
   [[nodiscard]] std::string BackupDirectoryPath() const;
+  [[nodiscard]] std::string LogArchivePath() const;
 };
 
 // Lays the keys of `json`, one object, over `config`. A key is an option's name without the dashes

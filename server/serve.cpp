@@ -48,9 +48,15 @@ Server::~Server() {
 
 Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   std::unique_ptr<Server> server(new Server(config));
-  auto service = DbService::Open(server->config_.service);
+  DbServiceOptions options = server->config_.service;
+  server->MakeArchive(options);
+  auto service = DbService::Open(std::move(options));
   if (!service) return Fail(service.error());
   server->service_ = *std::move(service);
+  if (server->archive_ != nullptr) {
+    if (auto started = server->archive_->Start(); !started)
+      LogError("the log's past is not archived: {}", started.error().message);
+  }
   // Only now that the directory is surely ours: before, it could have been a running server's.
   RemoveEndpoints(server->config_.service.data_dir);
   SB_RETURN_IF_ERROR(server->OpenJournal());
@@ -61,6 +67,15 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   SB_RETURN_IF_ERROR(server->StartDoors());
   SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
   return server;
+}
+
+void Server::MakeArchive(DbServiceOptions& service) {
+  if (config_.log_archive.window.count() == 0) return;
+  LogArchiveOptions options = config_.log_archive;
+  options.staging = config_.service.data_dir + "/log-closed";
+  options.directory = config_.LogArchivePath();
+  archive_ = std::make_unique<LogArchive>(std::move(options), clock_);
+  service.take_log_file = [this](const std::string& path) { archive_->Take(path); };
 }
 
 Status Server::OpenJournal() {
@@ -151,6 +166,7 @@ void Server::StartBackups() {
   BackupManagerOptions options = config_.backups;
   options.directory = config_.BackupDirectoryPath();
   options.software = kVersion;
+  options.restore.archive = archive_.get();
   options.restore.schema_version_max = [this] {
     std::uint64_t newest = 0;
     if (const auto status = schema_->GetStatus(); status) {
@@ -223,7 +239,9 @@ Status Server::Stop() {
   if (!service_) return {};
   // From here on nobody is answered; the file would send commands to closed ports.
   RemoveEndpoints(config_.service.data_dir);
-  return service_->Close();
+  const Status closed = service_->Close();
+  if (archive_) archive_->Stop();
+  return closed;
 }
 
 int RunServer(const ServerConfig& config, const std::function<void(const Endpoints&)>& on_ready) {

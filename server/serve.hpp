@@ -45,6 +45,7 @@ class Server {
   Status StartMigrator();
   void StartFlags();
   void StartSchema();
+  void MakeArchive(DbServiceOptions& service);
   void StartBackups();
   Result<std::string> BeginBackup(const std::string& reason, const std::string& actor);
   Status StartDoors();
@@ -54,6 +55,7 @@ class Server {
   const Clock& clock_;
   // In the order of construction; destroyed in reverse, so that each outlives its users.
   std::unique_ptr<Journal> journal_;
+  std::unique_ptr<LogArchive> archive_;  // outlives what gives it files
   std::unique_ptr<DbService> service_;
   std::unique_ptr<FlagWatcher> watcher_;
   std::unique_ptr<Migrator> migrator_;

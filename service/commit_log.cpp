@@ -346,7 +346,9 @@ void CommitLog::TrimBefore(std::uint64_t sequence) {
   if (unneeded.empty()) return;
   const auto spares = this->spares();
   for (const std::string& path : unneeded) {
-    if (spares) {
+    if (options_.take_file) {
+      options_.take_file(path);
+    } else if (spares) {
       spares->Recycle(path);
     } else {
       ::unlink(path.c_str());

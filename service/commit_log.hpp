@@ -36,6 +36,9 @@ struct CommitLogOptions {
   std::uint64_t file_bytes = kLogFileBytesDefault;
   bool make_spares = true;  // off for readers and small tests: no background thread
   const Clock* clock = &SystemClock();
+  // Given each file that the log needs no longer, and has to take it away from there. Empty: they
+  // are used again or removed.
+  std::function<void(const std::string& path)> take_file = {};
 };
 
 // Append from one thread; everything else from any thread.

@@ -188,7 +188,7 @@ Status DataDirectory::MakeCurrent(const std::string& generation) {
   return Failpoint("directory.switched");
 }
 
-Result<std::vector<std::string>> DataDirectory::RemoveUnused() const {
+Result<std::vector<std::string>> DataDirectory::UnusedGenerations() const {
   const auto current = StoresOf(generation_);
   if (!current) return Fail(current.error());
   std::vector<std::string> used{generation_, current->previous};
@@ -198,7 +198,7 @@ Result<std::vector<std::string>> DataDirectory::RemoveUnused() const {
     if (!previous) return Fail(previous.error());
     stores.insert(stores.end(), {previous->legacy, previous->unified});
   }
-  std::vector<std::string> removed;
+  std::vector<std::string> unused;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
     const std::string name = entry.path().filename();
@@ -209,12 +209,10 @@ Result<std::vector<std::string>> DataDirectory::RemoveUnused() const {
     });
     if (!is_generation || has_store || std::find(used.begin(), used.end(), name) != used.end())
       continue;
-    std::filesystem::remove_all(entry.path(), error);
-    if (error) break;
-    removed.push_back(name);
+    unused.push_back(name);
   }
-  if (error) return Fail(ErrorCode::kIo, "remove unused generations: " + error.message());
-  return removed;
+  if (error) return Fail(ErrorCode::kIo, "look for generations: " + error.message());
+  return unused;
 }
 
 Status DataDirectory::MarkDetached() {

@@ -60,9 +60,9 @@ class DataDirectory {
   // happens. After an error it may be either.
   Status MakeCurrent(const std::string& generation);
 
-  // Removes the generations that are neither in use nor the previous one, nor hold a store of
-  // these. Gives their names. Nothing when it cannot tell.
-  Result<std::vector<std::string>> RemoveUnused() const;
+  // The generations that are neither in use nor the previous one, nor hold a store of these. An
+  // error when it cannot tell.
+  Result<std::vector<std::string>> UnusedGenerations() const;
 
   // Says that the stores are on their own from now on.
   Status MarkDetached();

@@ -50,6 +50,9 @@ struct DbServiceOptions {
   std::size_t memtable_record_count_max = kMemtableRecordCountMaxDefault;
   std::uint64_t log_file_bytes = kLogFileBytesDefault;
   std::uint64_t log_bytes_max = kLogBytesMaxDefault;
+  // Given each file of the commit log that nothing here needs any more, on a thread of the service:
+  // it has to take it away, quickly. Empty: they are used again or removed.
+  std::function<void(const std::string& path)> take_log_file = {};
   const Clock* clock = &SystemClock();
 };
 

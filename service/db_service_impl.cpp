@@ -110,7 +110,8 @@ Result<std::unique_ptr<DbServiceImpl>> DbServiceImpl::Open(DbServiceOptions opti
 
   auto log = CommitLog::Open({.directory = service->directory_.log_path(),
                               .file_bytes = service->options_.log_file_bytes,
-                              .clock = service->options_.clock});
+                              .clock = service->options_.clock,
+                              .take_file = service->options_.take_log_file});
   if (!log) return Fail(log.error());
   service->log_ = *std::move(log);
 

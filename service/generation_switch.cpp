@@ -69,9 +69,19 @@ Status DbServiceImpl::DescribeGeneration(const std::string& name, const std::str
 
 Status DbServiceImpl::RemoveUnusedGenerations() {
   MutexLock lock(paths_mutex_);
-  const auto removed = directory_.RemoveUnused();
-  if (!removed) return Fail(removed.error());
-  for (const std::string& name : *removed) LogInfo("generation {} was removed", name);
+  const auto unused = directory_.UnusedGenerations();
+  if (!unused) return Fail(unused.error());
+  for (const std::string& name : *unused) {
+    std::error_code error;
+    const std::string path = directory_.PathOf(name);
+    for (const auto& file : std::filesystem::directory_iterator(path + "/log", error)) {
+      const bool is_log = file.path().filename().string().rfind("log-", 0) == 0;
+      if (is_log && options_.take_log_file) options_.take_log_file(file.path());
+    }
+    std::filesystem::remove_all(path, error);
+    if (error) return Fail(ErrorCode::kIo, "remove " + path + ": " + error.message());
+    LogInfo("generation {} was removed", name);
+  }
   return {};
 }
 

@@ -46,6 +46,8 @@ std::string ProgressText(const Json& status) {
   if (status.value("state", "") == "rolling-back") return "rolling back";
   if (status.value("phase", "") == "verifying") return "comparing both stores";
   if (status.value("state", "") == "completing") return "comparing both stores once more";
+  const std::string waiting = status.value("waiting", "");
+  if (status.value("records_done", 0ull) == 0 && !waiting.empty()) return "waits " + waiting;
   std::string text = fmt::format(
       "{} of {} records, {} a second, {}/s", FormatCount(status.value("records_done", 0ull)),
       FormatCount(status.value("records_total", 0ull)),

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "server/cli/backup_follow.hpp"
 #include "server/cli/commands.hpp"
@@ -26,6 +27,7 @@ constexpr const char* kFooter =
     "Examples:\n"
     "  switchback restore 20260101T120000Z-1a2b --dry-run\n"
     "  switchback restore 20260101T120000Z-1a2b --yes\n"
+    "  switchback restore --to-time 2026-01-31T12:00:00Z --dry-run\n"
     "  switchback restore --undo --yes\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 refused.";
@@ -36,6 +38,8 @@ struct RestoreCommandOptions {
   std::string from;
   std::string reason;
   std::string actor;
+  std::string to_time;
+  std::optional<std::uint64_t> to_sequence;
   bool is_undo = false;
   bool is_foreign = false;
   bool is_without_safety_backup = false;
@@ -44,14 +48,17 @@ struct RestoreCommandOptions {
 };
 
 std::string PathOf(const RestoreCommandOptions& options) {
-  return options.is_undo ? "/v1/restore/undo"
-                         : "/v1/backups/" + PercentEncode(options.id) + "/restore";
+  if (options.is_undo) return "/v1/restore/undo";
+  return options.id.empty() ? "/v1/restore"
+                            : "/v1/backups/" + PercentEncode(options.id) + "/restore";
 }
 
 Json BodyOf(const RestoreCommandOptions& options) {
   Json body{{"actor", options.actor.empty() ? LocalUser() : options.actor}};
   if (!options.reason.empty()) body["reason"] = options.reason;
   if (!options.from.empty()) body["from"] = options.from;
+  if (!options.to_time.empty()) body["to_time"] = options.to_time;
+  if (options.to_sequence) body["to_sequence"] = *options.to_sequence;
   if (options.is_foreign) body["foreign"] = true;
   if (options.is_without_safety_backup) body["no_safety_backup"] = true;
   return body;
@@ -77,8 +84,13 @@ bool IsConfirmed(const RestoreCommandOptions& options) {
 
 int RunRestore(const RestoreCommandOptions& options) {
   const bool is_json = options.server.is_json;
-  if (options.is_undo != options.id.empty())
-    return ReportError({ErrorCode::kInvalidArgument, "name a backup, or say --undo"}, is_json);
+  const bool has_moment = options.to_sequence || !options.to_time.empty();
+  const bool has_goal = has_moment || !options.id.empty();
+  if (options.is_undo == has_goal)
+    return ReportError(
+        {ErrorCode::kInvalidArgument,
+         "name a backup, or a moment with --to-time or --to-sequence, or say --undo"},
+        is_json);
   const auto api = ServerApi::Find(options.server);
   if (!api) return ReportError(api.error(), is_json);
   Json body = BodyOf(options);
@@ -116,6 +128,11 @@ void AddRestoreCommand(CLI::App& app, int& exit_code) {
   restore->footer(kFooter);
   restore->add_option("ID", options->id, "The backup, as `backup list` shows it");
   restore->add_flag("--undo", options->is_undo, "Go back to what was in use before the restore");
+  restore->add_option(
+      "--to-time", options->to_time,
+      "Go on from the backup (none named: the nearest one) by the log to that time, "
+      "like 2026-01-31T12:00:00Z");
+  restore->add_option("--to-sequence", options->to_sequence, "The same, to that batch of the log");
   restore->add_option("--from", options->from, "Make both stores from this half alone")
       ->check(CLI::IsMember({"legacy", "unified"}));
   restore->add_flag("--foreign", options->is_foreign, "A backup of another data directory");

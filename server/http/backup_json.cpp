@@ -103,6 +103,7 @@ Json RestorePlanJson(const RestorePlan& plan) {
             {"generation", plan.generation},
             {"epoch", plan.epoch},
             {"sequence", plan.sequence},
+            {"until", plan.until},
             {"epoch_now", plan.epoch_now},
             {"sequence_now", plan.sequence_now},
             {"batches_lost", plan.batches_lost}};

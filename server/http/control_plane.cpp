@@ -72,6 +72,8 @@ void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
     return HandleRestore(parts, path[0], request.body);
   });
   add("POST", "/v1/restore/undo",
+      [&](Request request, Parameters) { return HandleRestore(parts, "", request.body, true); });
+  add("POST", "/v1/restore",
       [&](Request request, Parameters) { return HandleRestore(parts, "", request.body); });
   for (const bool is_pinned : {true, false}) {
     add("POST", is_pinned ? "/v1/backups/{id}/pin" : "/v1/backups/{id}/unpin",

@@ -78,11 +78,12 @@ HttpResponse HandleBackupPin(const ControlPlaneParts& parts, const std::string& 
                              const std::string& body);
 
 // POST /v1/backups/{id}/restore {"from"?: role, "foreign"?: bool, "no_safety_backup"?: bool,
-// "dry_run"?: bool, "confirm"?: bool, "reason"?, "actor"?}: the plan (dry_run), or begins it; 202
-// with what GET /v1/backups/status says. 409 without confirm. POST /v1/restore/undo: the same, with
-// an empty id.
+// "to_sequence"?: number, "to_time"?: text, "dry_run"?: bool, "confirm"?: bool, "reason"?,
+// "actor"?}: the plan (dry_run), or begins it; 202 with what GET /v1/backups/status says. 409
+// without confirm. POST /v1/restore, with an empty id: from the nearest backup to a moment. POST
+// /v1/restore/undo: back to the generation before.
 HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id,
-                           const std::string& body);
+                           const std::string& body, bool is_undo = false);
 
 // POST /v1/legacy/accept {}: the operator's word that a legacy store that another process has
 // written to is to be used as it is.

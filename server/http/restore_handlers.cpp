@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "migration/journal.hpp"
 #include "server/http/backup_json.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
@@ -28,14 +29,33 @@ Result<std::optional<Role>> ParseFrom(const Json& document) {
   return Fail(ErrorCode::kInvalidArgument, "body: \"from\" must be \"legacy\" or \"unified\"");
 }
 
+Status ParseMoment(const Json& document, RestoreRequest& request) {
+  if (document.contains("to_sequence")) {
+    if (!document["to_sequence"].is_number_unsigned())
+      return Fail(ErrorCode::kInvalidArgument, "body: \"to_sequence\" must be a whole number");
+    request.to_sequence = document["to_sequence"].get<std::uint64_t>();
+  }
+  std::string time;
+  SB_RETURN_IF_ERROR(TakeText(document, "to_time", time));
+  if (!time.empty()) {
+    request.to_time = ParseUtc(time);
+    if (!request.to_time)
+      return Fail(ErrorCode::kInvalidArgument,
+                  "body: \"to_time\" must be a time in UTC like 2026-01-31T12:00:00Z");
+  }
+  if (request.to_sequence && request.to_time)
+    return Fail(ErrorCode::kInvalidArgument, "body: either \"to_sequence\" or \"to_time\"");
+  return {};
+}
+
 }  // namespace
 
 HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id,
-                           const std::string& body) {
+                           const std::string& body, bool is_undo) {
   if (parts.backups == nullptr)
     return ProblemResponse(503, "unavailable", "this server was started without backups");
-  auto document = ParseBody(
-      body, {"actor", "reason", "from", "foreign", "no_safety_backup", "dry_run", "confirm"});
+  auto document = ParseBody(body, {"actor", "reason", "from", "foreign", "no_safety_backup",
+                                   "dry_run", "confirm", "to_sequence", "to_time"});
   if (!document) return ProblemResponse(document.error());
   RestoreRequest request;
   request.id = id;
@@ -49,6 +69,13 @@ HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id
   if (taken) taken = TakeFlag(*document, "dry_run", is_dry_run);
   if (taken) taken = TakeFlag(*document, "confirm", is_confirmed);
   if (!taken) return ProblemResponse(taken.error());
+  if (!is_undo) {
+    if (auto parsed = ParseMoment(*document, request); !parsed)
+      return ProblemResponse(parsed.error());
+    if (request.is_undo())
+      return ProblemResponse(400, "invalid-argument",
+                             "body: \"to_sequence\" or \"to_time\" is missing");
+  }
   const auto from = ParseFrom(*document);
   if (!from) return ProblemResponse(from.error());
   request.from = *from;
