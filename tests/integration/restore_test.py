@@ -182,6 +182,39 @@ class RestoreTest(harness.ServerTest):
         self.assertEqual((status, problem["type"]), (409, "urn:switchback:error:refused"))
         self.assertEqual(server.redis().get("base"), b"backed up")
 
+    def test_to_the_moment_before_a_bad_deploy(self):
+        server = self.prepared(config={"log_file_bytes": 1 << 20})
+        backup = self.create(server)
+        client = server.redis()
+        for i in range(3000):
+            client.set(f"k{i % 100}", b"%08d" % i + b"x" * 1000)
+        client.set("base", "good")
+        moment = server.status()["last_sequence"]
+        client.set("base", "bad")
+        client.flushdb()
+        self.cli(server, "drain")
+        archive = server.data / "log-archive"
+        harness.wait_until("the log's past is archived", lambda: list(archive.glob("*.zst")))
+        plan = json.loads(self.cli(server, "restore", "--to-sequence", moment, "--dry-run",
+                                   "--json").stdout)
+        self.assertEqual((plan["id"], plan["until"], plan["batches_lost"]), (backup, moment, 2))
+        with Clients(server) as clients:
+            self.cli(server, "restore", "--to-sequence", moment, "--yes")
+        self.assertEqual(clients.failures, [])
+        client = server.redis()
+        self.assertEqual(client.get("base"), b"good")
+        self.assertEqual(client.get("k99"), b"%08d" % 2999 + b"x" * 1000)
+        self.assertEqual(self.cli(server, "verify").returncode, 0)
+        for arguments in (["--to-sequence", 10**9], ["--to-time", "2001-01-01T00:00:00Z"]):
+            done = self.cli(server, "restore", *arguments, "--yes", check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("the log reaches from batch 1", done.stderr)
+        done = self.cli(server, "restore", "--to-time", "yesterday", "--yes", check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        server.kill()
+        server.start()
+        self.assertEqual(server.redis().get("base"), b"good")
+
     def test_a_full_disk_leaves_everything_as_it_was(self):
         disk = self.directory / "small"
         disk.mkdir()
