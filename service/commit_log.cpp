@@ -257,6 +257,19 @@ Result<UniqueFd> CommitLog::MakeFile(const std::string& temporary, std::uint64_t
   return fd;
 }
 
+Result<std::string> CommitLog::Begin(const std::string& directory, std::string log_id,
+                                     std::uint64_t epoch, std::uint64_t first_sequence) {
+  SB_RETURN_IF_ERROR(MakeDirectories(directory));
+  auto salt = NewSalt();
+  if (!salt) return Fail(salt.error());
+  auto id = log_id.empty() ? NewLogId() : Result<std::string>(std::move(log_id));
+  if (!id) return id;
+  auto file = MakeFile(directory + "/new.tmp", kLogHurriedFileBytes,
+                       {epoch, first_sequence, *salt, *id}, directory);
+  if (!file) return Fail(file.error());
+  return id;
+}
+
 Result<CommitLog::Continuation> CommitLog::PrepareIn(const std::string& directory,
                                                      std::uint64_t epoch) {
   SB_RETURN_IF_ERROR(MakeDirectories(directory));

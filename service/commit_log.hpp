@@ -76,6 +76,10 @@ class CommitLog {
     std::uint64_t salt = 0;
     UniqueFd file;
   };
+  // Makes the first file of a log in `directory`, durable: opened later, it goes on with
+  // `first_sequence`. `log_id` "" = a new one. Gives the log's id.
+  static Result<std::string> Begin(const std::string& directory, std::string log_id,
+                                   std::uint64_t epoch, std::uint64_t first_sequence);
   // Makes the log's next file in `directory`, as the first of `epoch`: durable, and not in use yet.
   // Append's thread.
   Result<Continuation> PrepareIn(const std::string& directory, std::uint64_t epoch);

@@ -86,6 +86,17 @@ Result<DataDirectory> DataDirectory::Open(const std::string& path) {
   return directory;
 }
 
+Result<DataDirectory> DataDirectory::OpenForRepair(const std::string& path,
+                                                   std::string generation) {
+  DataDirectory directory;
+  directory.path_ = Absolute(path);
+  directory.generation_ = std::move(generation);
+  auto lock = TakeLock(path + "/LOCK");
+  if (!lock) return Fail(lock.error());
+  directory.lock_ = *std::move(lock);
+  return directory;
+}
+
 Result<StorePaths> DataDirectory::ResolveStores(const StorePaths& asked) const {
   const StorePaths wanted{Absolute(asked.legacy), Absolute(asked.unified)};
   auto known = StoresOf(generation_);
@@ -116,8 +127,8 @@ Result<StorePaths> DataDirectory::ResolveStores(const StorePaths& asked) const {
   return paths;
 }
 
-Result<StorePaths> DataDirectory::StoresOf(const std::string& generation) const {
-  const std::string file = PathOf(generation) + "/stores.json";
+Result<StorePaths> DataDirectory::ReadStores(const std::string& generation_path) {
+  const std::string file = generation_path + "/stores.json";
   auto content = ReadWholeFile(file, kSmallFileBytesMax);
   if (!content) return Fail(content.error());
   const auto json = nlohmann::json::parse(*content, nullptr, false);

@@ -32,6 +32,10 @@ class DataDirectory {
   // kRefused (detached), kIo.
   static Result<DataDirectory> Open(const std::string& path);
 
+  // The lock alone, of a directory that exists: whatever CURRENT says, `generation` counts as the
+  // one in use. For repairs. Errors: kConflict, kIo.
+  static Result<DataDirectory> OpenForRepair(const std::string& path, std::string generation);
+
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const std::string& generation() const { return generation_; }
   [[nodiscard]] std::string generation_path() const { return path_ + "/" + generation_; }
@@ -54,7 +58,11 @@ class DataDirectory {
     return path_ + "/" + generation;
   }
   [[nodiscard]] bool IsInside(const std::string& path) const;
-  Result<StorePaths> StoresOf(const std::string& generation) const;
+  Result<StorePaths> StoresOf(const std::string& generation) const {
+    return ReadStores(PathOf(generation));
+  }
+  // Nobody needs to have the lock. kNotFound: it remembers none. kCorruption.
+  static Result<StorePaths> ReadStores(const std::string& generation_path);
   Status WriteStoresOf(const std::string& generation, const StorePaths& paths) const;
   // The one commit point of a restore: from the return on that generation is in use, whatever
   // happens. After an error it may be either.

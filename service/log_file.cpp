@@ -174,36 +174,50 @@ Result<std::optional<LogRecord>> LogFileReader::Read(std::uint64_t sequence) {
   }
 }
 
-Result<bool> LogFileReader::HasRecordAhead(std::uint64_t sequence_min) {
+Result<std::optional<LogFileReader::Place>> LogFileReader::FindAhead(std::uint64_t sequence_min) {
   const std::uint64_t start = offset_;
   const std::uint32_t wanted = MarkOf(header_.salt);
-  bool found = false;
+  std::optional<Place> found;
   while (!found) {
     auto bytes = Bytes(kReadAheadBytes);
     if (!bytes) return Fail(bytes.error());
     if (bytes->size() < kLogRecordHeaderBytes) break;
     const std::uint64_t chunk_offset = offset_;
     const std::size_t chunk_bytes = bytes->size() - kLogRecordHeaderBytes + 1;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>>
-        candidates;  // offset, sequence: as good as always the real thing
+    std::vector<Place> candidates;  // as good as always the real thing
     for (std::size_t at = 0; at < chunk_bytes; at += 8) {
       std::uint32_t mark = 0;
       std::memcpy(&mark, bytes->data() + at, sizeof mark);
       if (mark != wanted) continue;
       const RecordHeader header = DecodeRecordHeader(bytes->substr(at, kLogRecordHeaderBytes));
       if (header.sequence >= sequence_min)
-        candidates.emplace_back(chunk_offset + at, header.sequence);
+        candidates.push_back({chunk_offset + at, header.sequence});
     }
-    for (const auto& [offset, sequence] : candidates) {
-      offset_ = offset;
-      auto record = Read(sequence);
+    for (const Place& candidate : candidates) {
+      if (found) break;
+      offset_ = candidate.offset;
+      auto record = Read(candidate.sequence);
       if (!record) return Fail(record.error());
-      found = found || record->has_value();
+      if (record->has_value()) found = candidate;
     }
     offset_ = chunk_offset + (chunk_bytes + 7) / 8 * 8;
   }
   offset_ = start;
   return found;
+}
+
+Result<bool> LogFileReader::HasRecordAhead(std::uint64_t sequence_min) {
+  auto found = FindAhead(sequence_min);
+  if (!found) return Fail(found.error());
+  return found->has_value();
+}
+
+Result<std::optional<std::uint64_t>> LogFileReader::SkipToRecord(std::uint64_t sequence_min) {
+  auto found = FindAhead(sequence_min);
+  if (!found) return Fail(found.error());
+  if (!found->has_value()) return std::optional<std::uint64_t>{};
+  offset_ = (*found)->offset;
+  return std::optional((*found)->sequence);
 }
 
 }  // namespace switchback

@@ -62,9 +62,18 @@ class LogFileReader {
   // True when a valid record with at least that sequence stands anywhere at or after the current
   // offset: then what could not be read there is damage, not a torn tail. Leaves the offset.
   Result<bool> HasRecordAhead(std::uint64_t sequence_min);
+  // Goes on at the first such record, past the damage, and gives its sequence; nullopt when there
+  // is none, and the offset stays.
+  Result<std::optional<std::uint64_t>> SkipToRecord(std::uint64_t sequence_min);
 
  private:
+  struct Place {
+    std::uint64_t offset = 0;
+    std::uint64_t sequence = 0;
+  };
   Result<std::string_view> Bytes(std::size_t size);  // fewer at the end of the file
+  // The first valid record with at least that sequence, from the current offset on.
+  Result<std::optional<Place>> FindAhead(std::uint64_t sequence_min);
   UniqueFd fd_;
   LogFileHeader header_;
   std::uint64_t offset_ = kLogFileHeaderBytes;
