@@ -79,4 +79,17 @@ Result<MdbEnvHandle> OpenMdbEnv(const std::string& path, bool is_file, std::uint
   return env;
 }
 
+Result<MdbEnvHandle> OpenMdbFileReadOnly(const std::string& path) {
+  MDB_env* made = nullptr;
+  int error = mdb_env_create(&made);
+  if (error != MDB_SUCCESS) return FailMdb("open " + path, error);
+  MdbEnvHandle env(made);
+  error = mdb_env_set_maxdbs(env.get(), kLmdbDatabaseCountMax);
+  if (error == MDB_SUCCESS)
+    error = mdb_env_open(env.get(), path.c_str(),
+                         MDB_RDONLY | MDB_NOLOCK | MDB_NOSUBDIR | MDB_NOTLS, 0600);
+  if (error != MDB_SUCCESS) return FailMdb("open " + path, error);
+  return env;
+}
+
 }  // namespace switchback

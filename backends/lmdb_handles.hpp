@@ -61,4 +61,8 @@ inline int CommitTxn(MdbTxnHandle txn) {
 // or with `is_file` the data file itself.
 Result<MdbEnvHandle> OpenMdbEnv(const std::string& path, bool is_file, std::uint64_t map_bytes);
 
+// A data file that no process writes to: nothing is locked, nothing changed, nothing made beside
+// it.
+Result<MdbEnvHandle> OpenMdbFileReadOnly(const std::string& path);
+
 }  // namespace switchback

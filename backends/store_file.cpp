@@ -31,19 +31,6 @@ class StepCounter {
   std::uint64_t bytes_ = 0;
 };
 
-Result<MdbEnvHandle> OpenLmdbFile(const std::string& path) {
-  MDB_env* made = nullptr;
-  int error = mdb_env_create(&made);
-  if (error != MDB_SUCCESS) return FailMdb("open " + path, error);
-  MdbEnvHandle env(made);
-  error = mdb_env_set_maxdbs(env.get(), kLmdbDatabaseCountMax);
-  if (error == MDB_SUCCESS)
-    error = mdb_env_open(env.get(), path.c_str(),
-                         MDB_RDONLY | MDB_NOLOCK | MDB_NOSUBDIR | MDB_NOTLS, 0600);
-  if (error != MDB_SUCCESS) return FailMdb("open " + path, error);
-  return env;
-}
-
 // Walks one database whole, so that each of its pages is looked at.
 Result<CollectionDigest> WalkDatabase(MDB_txn* txn, MDB_dbi dbi, std::string name,
                                       const LmdbCollections& collections, StepCounter& counter) {
@@ -51,22 +38,22 @@ Result<CollectionDigest> WalkDatabase(MDB_txn* txn, MDB_dbi dbi, std::string nam
   int error = mdb_cursor_open(txn, dbi, &opened);
   if (error != MDB_SUCCESS) return FailMdb("walk " + name, error);
   const MdbCursorHandle cursor(opened);
+  MDB_stat stat{};
+  error = mdb_stat(txn, dbi, &stat);
+  if (error != MDB_SUCCESS) return FailMdb("count " + name, error);
   CollectionHasher hasher;
   std::uint64_t entry_count = 0;
   MDB_val key{};
   MDB_val value{};
   while ((error = mdb_cursor_get(cursor.get(), &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
-    ++entry_count;
+    if (++entry_count > stat.ms_entries) break;  // damaged pages may lead in a circle
     const bool is_database = LmdbCollections::IsMain(dbi) &&
                              value.mv_size == LmdbCollections::kDatabaseRecordBytes &&
                              collections.IsDatabase(FromMdb(key));
     if (!is_database) hasher.Add(FromMdb(key), FromMdb(value));
     SB_RETURN_IF_ERROR(counter.Count(key.mv_size + value.mv_size));
   }
-  if (error != MDB_NOTFOUND) return FailMdb("walk " + name, error);
-  MDB_stat stat{};
-  error = mdb_stat(txn, dbi, &stat);
-  if (error != MDB_SUCCESS) return FailMdb("count " + name, error);
+  if (error != MDB_SUCCESS && error != MDB_NOTFOUND) return FailMdb("walk " + name, error);
   if (stat.ms_entries != entry_count)
     return Fail(ErrorCode::kCorruption, "database " + name + " says that it holds " +
                                             std::to_string(stat.ms_entries) +
@@ -75,7 +62,7 @@ Result<CollectionDigest> WalkDatabase(MDB_txn* txn, MDB_dbi dbi, std::string nam
 }
 
 Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::CopyStep& step) {
-  auto env = OpenLmdbFile(path);
+  auto env = OpenMdbFileReadOnly(path);
   if (!env) return Fail(env.error());
   MDB_txn* begun = nullptr;
   if (const int error = mdb_txn_begin(env->get(), nullptr, MDB_RDONLY, &begun);
