@@ -1,50 +1,13 @@
 #include "rollback/store_copy.hpp"
 
-#include <deque>
-#include <vector>
-
 #include "backends/lmdb_backend.hpp"
 #include "backends/sqlite_backend.hpp"
+#include "rollback/record_writer.hpp"
 
 namespace switchback {
 namespace {
 
-constexpr std::size_t kChunkBytesMax = 8u << 20;
-constexpr std::size_t kChunkRecordCountMax = 65536;
-
-// Gathers records for one transaction of the target.
-class Chunk {
- public:
-  Chunk(Backend& target, StoreState state, const ReadView::CopyStep& step)
-      : target_(target), state_(std::move(state)), step_(step) {}
-
-  Status Add(const Collection& collection, std::string_view key, std::string_view value) {
-    const std::string& kept_key = kept_.emplace_back(key);
-    const std::string& kept_value = kept_.emplace_back(value);
-    effects_.push_back({EffectKind::kPut, &collection, kept_key, kept_value});
-    bytes_ += key.size() + value.size();
-    const bool is_full = bytes_ >= kChunkBytesMax || effects_.size() >= kChunkRecordCountMax;
-    return is_full ? Write() : Status{};
-  }
-  Status Write() {
-    SB_RETURN_IF_ERROR(target_.Apply(effects_, state_));
-    SB_RETURN_IF_ERROR(step_(bytes_));
-    effects_.clear();
-    kept_.clear();
-    bytes_ = 0;
-    return {};
-  }
-
- private:
-  Backend& target_;
-  const StoreState state_;
-  const ReadView::CopyStep& step_;
-  std::deque<std::string> kept_;  // what the effects point to
-  std::vector<Effect> effects_;
-  std::size_t bytes_ = 0;
-};
-
-Status CopyRecords(ReadView& view, CollectionCatalog& catalog, Chunk& chunk) {
+Status CopyRecords(ReadView& view, CollectionCatalog& catalog, RecordWriter& writer) {
   const auto names = view.CollectionNames();
   if (!names) return Fail(names.error());
   for (const std::string& name : *names) {
@@ -53,12 +16,12 @@ Status CopyRecords(ReadView& view, CollectionCatalog& catalog, Chunk& chunk) {
     Status added;
     SB_RETURN_IF_ERROR(
         view.Scan(**collection, "", [&](std::string_view key, std::string_view value) {
-          added = chunk.Add(**collection, key, value);
+          added = writer.Put(**collection, key, value);
           return added.has_value();
         }));
     SB_RETURN_IF_ERROR(added);
   }
-  return chunk.Write();
+  return writer.Write();
 }
 
 }  // namespace
@@ -94,8 +57,8 @@ Status CopyStore(std::string_view from_engine, const std::string& from, std::str
   SB_RETURN_IF_ERROR((*view)->Begin());
   const auto state = (*view)->State();
   if (!state) return Fail(state.error());
-  Chunk chunk(**target, *state, step);
-  SB_RETURN_IF_ERROR(CopyRecords(**view, catalog, chunk));
+  RecordWriter writer(**target, *state, step);
+  SB_RETURN_IF_ERROR(CopyRecords(**view, catalog, writer));
   (*view)->End();
   return (*target)->MakeDurable();
 }
