@@ -53,6 +53,18 @@ bool Exists(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0;
 }
 
+// One with something in it: an empty one is what a first start leaves that was killed.
+bool HasGeneration(const std::string& path) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (entry->path().filename().string().starts_with("gen-") &&
+        !std::filesystem::is_empty(entry->path(), error))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<DataDirectory> DataDirectory::Open(const std::string& path) {
@@ -72,6 +84,12 @@ Result<DataDirectory> DataDirectory::Open(const std::string& path) {
   }
   auto current = ReadWholeFile(path + "/CURRENT", kSmallFileBytesMax);
   if (!current && current.error().code != ErrorCode::kNotFound) return Fail(current.error());
+  if (!current && HasGeneration(path)) {
+    return Fail(ErrorCode::kCorruption,
+                path +
+                    "/CURRENT is missing, and there are generations: run `switchback doctor` to "
+                    "find out which one was in use");
+  }
   if (!current) {
     SB_RETURN_IF_ERROR(MakeDirectories(path + "/" + kFirstGeneration));
     SB_RETURN_IF_ERROR(
@@ -81,6 +99,11 @@ Result<DataDirectory> DataDirectory::Open(const std::string& path) {
   while (!current->empty() && current->back() == '\n') current->pop_back();
   if (current->rfind("gen-", 0) != 0 || current->find('/') != std::string::npos) {
     return Fail(ErrorCode::kCorruption, path + "/CURRENT does not name a generation");
+  }
+  // Beginning anew under that name would look like a loss of everything.
+  if (!Exists(path + "/" + *current)) {
+    return Fail(ErrorCode::kCorruption, path + "/CURRENT names " + *current +
+                                            ", which is not there: run `switchback doctor`");
   }
   directory.generation_ = *std::move(current);
   return directory;

@@ -29,7 +29,7 @@ struct StorePaths {
 class DataDirectory {
  public:
   // Makes the directory when it is missing. Errors: kConflict (names the pid of the owner),
-  // kRefused (detached), kIo.
+  // kRefused (detached), kCorruption (CURRENT or the generation it names is lost), kIo.
   static Result<DataDirectory> Open(const std::string& path);
 
   // The lock alone, of a directory that exists: whatever CURRENT says, `generation` counts as the

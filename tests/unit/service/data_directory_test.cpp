@@ -28,6 +28,18 @@ TEST_F(DataDirectoryTest, IsMadeWithItsFirstGeneration) {
   EXPECT_EQ(test::ReadBytes(path_ + "/LOCK"), std::to_string(::getpid()) + "\n");
 }
 
+TEST_F(DataDirectoryTest, DoesNotBeginAnewBesideGenerationsWhoseCurrentIsLost) {
+  Must(MakeDirectories(path_ + "/gen-1"));
+  EXPECT_TRUE(IsOk(DataDirectory::Open(path_))) << "a first start that was killed";
+  Must(MakeDirectories(path_ + "/gen-3/log"));
+  ASSERT_EQ(::unlink((path_ + "/CURRENT").c_str()), 0);
+
+  EXPECT_TRUE(FailsWith(DataDirectory::Open(path_), ErrorCode::kCorruption));
+  Must(WriteFileAtomically(path_ + "/CURRENT", "gen-7\n"));
+  EXPECT_TRUE(FailsWith(DataDirectory::Open(path_), ErrorCode::kCorruption));
+  EXPECT_TRUE(IsOk(DataDirectory::OpenForRepair(path_, "gen-3")));
+}
+
 TEST_F(DataDirectoryTest, HasOneOwnerAtATime) {
   {
     const DataDirectory first = Must(DataDirectory::Open(path_));
