@@ -76,6 +76,7 @@ Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::Cop
   auto stamped = ReadLmdbState(txn.get(), collections);
   if (!stamped) return Fail(stamped.error());
   report.state = std::move(stamped->state);
+  report.is_foreign = stamped->commit_id != 0 && mdb_txn_id(txn.get()) != stamped->commit_id;
   std::vector<std::string> names = collections.Names();
   StepCounter counter(step);
   if (collections.main_dbi() != LmdbCollections::kNone)

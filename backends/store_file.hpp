@@ -14,6 +14,8 @@ namespace switchback {
 
 struct StoreFileReport {
   StoreState state;
+  // LMDB: the newest commit is not the one that wrote the state. So it is in a backup, too.
+  bool is_foreign = false;
   std::uint64_t schema_version = 0;           // SQLite: the newest version; else 0
   std::vector<CollectionDigest> collections;  // those with records, sorted by name
 };
