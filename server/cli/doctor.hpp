@@ -1,10 +1,14 @@
 // What `switchback doctor` looks at. Reads only: a server may be running on the directory, or
-// anything may be broken.
+// anything may be broken. What can be done about it comes from rollback/rescue_proposals.hpp.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "rollback/rescue_examination.hpp"
+#include "rollback/rescue_proposals.hpp"
 
 namespace switchback {
 
@@ -30,6 +34,7 @@ struct DoctorFacts {
   std::string legacy_path, unified_path;
   std::int64_t owner_pid = 0;  // of the process that holds the lock
   bool is_owned = false;
+  bool is_usable = false;  // there is a directory, and it was not detached
   std::string log_id;
   std::uint64_t log_first = 0, log_last = 0;  // sequences; last < first: the log is empty
 };
@@ -47,8 +52,32 @@ void ExamineLog(DoctorFacts& facts, std::vector<Finding>& findings);
 // Opens both stores for reading: their state, their versions' known faults. With `is_deep` every
 // page of the SQLite file is checked as well.
 void ExamineStores(const DoctorFacts& facts, bool is_deep, std::vector<Finding>& findings);
+// The same when nobody has the stores and each of their records was read.
+void ExamineIdleStores(const DoctorFacts& facts, const RescueExamination& found,
+                       std::vector<Finding>& findings);
+void ExamineBackups(const RescueExamination& found, std::vector<Finding>& findings);
 
-// All of them. `flags_path` "" = the one the server names, or the usual one.
-std::vector<Finding> Examine(const std::string& data_dir, std::string flags_path, bool is_deep);
+struct DoctorRequest {
+  std::string data_dir;
+  std::string flags_path;  // "" = the one the server names, or the usual one
+  std::string backup_dir;  // "" = the one inside the data directory
+  bool is_deep = false;    // beside a running server: every page of the SQLite file as well
+  bool is_full = false;    // backups are unpacked and counted
+};
+
+struct Diagnosis {
+  DoctorFacts facts;
+  std::vector<Finding> findings;
+  // Nobody has the directory: what is intact, and what can be done.
+  std::optional<RescueExamination> examination;
+  std::vector<RescueProposal> proposals;
+
+  [[nodiscard]] bool is_healthy() const;
+};
+
+// Directory and lock; with `is_usable` go on to Diagnose. Whoever means to repair takes the lock in
+// between.
+Diagnosis BeginDiagnosis(const DoctorRequest& request);
+void Diagnose(const DoctorRequest& request, Diagnosis& diagnosis);
 
 }  // namespace switchback

@@ -183,6 +183,7 @@ bool ExamineDirectory(DoctorFacts& facts, std::vector<Finding>& findings) {
                         "use a new data directory, with --legacy to adopt the environment again"});
     return false;
   }
+  facts.is_usable = true;
   ExamineLock(facts, findings);
   if (!ExamineGeneration(facts, findings)) return false;
   FindStores(facts, findings);

@@ -195,6 +195,28 @@ void ExamineVersions(std::vector<Finding>& findings) {
 
 }  // namespace
 
+void ExamineIdleStores(const DoctorFacts& facts, const RescueExamination& found,
+                       std::vector<Finding>& findings) {
+  ExamineVersions(findings);
+  for (const Role role : kRoles) {
+    const RescueStore& store = found.store(role);
+    const std::string broken = WhyBroken(found, role);
+    if (store.is_intact()) {
+      ExamineStore(role, store.path,
+                   role == Role::kLegacy ? ReadLmdb(store.path) : ReadSqlite(store.path, false),
+                   facts, findings);
+      findings.push_back(
+          {Severity::kOk, RoleName(role),
+           fmt::format("{} records, all readable", FormatCount(store.record_count())), ""});
+    } else if (broken.empty()) {
+      findings.push_back({Severity::kOk, RoleName(role), "it was let go", ""});
+    } else {
+      findings.push_back({Severity::kProblem, RoleName(role), broken,
+                          "keep the file as it is; see the proposals"});
+    }
+  }
+}
+
 void ExamineStores(const DoctorFacts& facts, bool is_deep, std::vector<Finding>& findings) {
   ExamineVersions(findings);
   if (Exists(facts.legacy_path)) {
