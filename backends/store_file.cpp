@@ -1,6 +1,7 @@
 #include "backends/store_file.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "backends/lmdb_collections.hpp"
@@ -45,7 +46,11 @@ Result<CollectionDigest> WalkDatabase(MDB_txn* txn, MDB_dbi dbi, std::string nam
   std::uint64_t entry_count = 0;
   MDB_val key{};
   MDB_val value{};
+  MDB_val last{};
   while ((error = mdb_cursor_get(cursor.get(), &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+    if (last.mv_data != nullptr && mdb_cmp(txn, dbi, &last, &key) > 0)
+      return Fail(ErrorCode::kCorruption, "database " + name + ": its keys are not in order");
+    last = key;
     if (++entry_count > stat.ms_entries) break;  // damaged pages may lead in a circle
     const bool is_database = LmdbCollections::IsMain(dbi) &&
                              value.mv_size == LmdbCollections::kDatabaseRecordBytes &&
@@ -61,6 +66,34 @@ Result<CollectionDigest> WalkDatabase(MDB_txn* txn, MDB_dbi dbi, std::string nam
   return hasher.Finish(std::move(name));
 }
 
+constexpr MDB_dbi kFreeListDbi = 0;  // as mdb_stat -f opens it
+
+// The pages that writers will take next: a list that is damaged is met by the first write. An entry
+// is a count and so many page numbers (source: MDB_IDL in midl.h; part of the file format).
+Status CheckFreeList(MDB_env* env, MDB_txn* txn) {
+  MDB_envinfo info{};
+  mdb_env_info(env, &info);
+  MDB_cursor* opened = nullptr;
+  int error = mdb_cursor_open(txn, kFreeListDbi, &opened);
+  if (error != MDB_SUCCESS) return FailMdb("walk the free pages", error);
+  const MdbCursorHandle cursor(opened);
+  MDB_val key{};
+  MDB_val value{};
+  while ((error = mdb_cursor_get(cursor.get(), &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+    const std::string_view bytes = FromMdb(value);
+    std::vector<std::size_t> numbers(bytes.size() / sizeof(std::size_t));
+    std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(std::size_t));
+    const bool is_list =
+        key.mv_size == sizeof(std::size_t) && !numbers.empty() && numbers.front() < numbers.size();
+    if (!is_list || std::any_of(numbers.begin() + 1,
+                                numbers.begin() + 1 + static_cast<std::ptrdiff_t>(numbers.front()),
+                                [&](std::size_t page) { return page > info.me_last_pgno; }))
+      return Fail(ErrorCode::kCorruption, "the list of free pages is damaged");
+  }
+  if (error != MDB_NOTFOUND) return FailMdb("walk the free pages", error);
+  return {};
+}
+
 Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::CopyStep& step) {
   auto env = OpenMdbFileReadOnly(path);
   if (!env) return Fail(env.error());
@@ -72,6 +105,7 @@ Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::Cop
   CollectionCatalog catalog;
   LmdbCollections collections(catalog);
   SB_RETURN_IF_ERROR(collections.Scan(txn.get()));
+  SB_RETURN_IF_ERROR(CheckFreeList(env->get(), txn.get()));
   StoreFileReport report;
   auto stamped = ReadLmdbState(txn.get(), collections);
   if (!stamped) return Fail(stamped.error());

@@ -165,6 +165,7 @@ RescueStore ExamineStore(Role role, const std::string& path) {
     if (!is_legacy) store.report.is_foreign = CheckSqliteSeal(path) == SealVerdict::kForeign;
   } else {
     store.problem = report.error().message;
+    std::replace(store.problem.begin(), store.problem.end(), '\n', ' ');
   }
   return store;
 }

@@ -50,6 +50,8 @@ class Proposer {
     if (!store.is_attached())
       return end_ == 0 ? "" : "it was never attached: it is not the store of this directory";
     if (state.is_filling || state.is_partial()) return "it is not filled completely";
+    if (IsForeign(role) && IsSource(Other(role)))
+      return "another process has written to it, so it does not serve";
     const RescueLog& log = found_.log;
     if (!log.log_id.empty() && state.log_id != log.log_id) return "it follows another commit log";
     if (!log.is_intact()) return "";
@@ -70,6 +72,8 @@ class Proposer {
     return store.is_intact() && store.is_attached() && !state.is_filling && !state.is_partial() &&
            (found_.log.log_id.empty() || state.log_id == found_.log.log_id);
   }
+  // Another process has written to it since Switchback did.
+  [[nodiscard]] bool IsForeign(Role role) const { return found_.store(role).report.is_foreign; }
   [[nodiscard]] std::uint64_t Applied(Role role) const {
     return found_.store(role).report.state.applied_sequence;
   }
@@ -131,7 +135,7 @@ class Proposer {
                found_.store(Role::kUnified).report.collections;
   }
   // Without a log nothing says which of two histories is this directory's.
-  [[nodiscard]] bool AreForeign() const {
+  [[nodiscard]] bool AreOfTwoLogs() const {
     return IsSource(Role::kLegacy) && IsSource(Role::kUnified) &&
            found_.store(Role::kLegacy).report.state.log_id !=
                found_.store(Role::kUnified).report.state.log_id;
@@ -209,19 +213,31 @@ class Proposer {
   void AddStores() {
     std::vector<Role> sources;
     for (const Role role : kRoles) {
-      if (IsSource(role)) sources.push_back(role);
+      if (IsSource(role) && !(IsForeign(role) && IsSource(Other(role)))) sources.push_back(role);
     }
-    if (AreForeign()) {
-      for (const Role role : sources) AddForeign(role);
+    if (sources.empty() && IsSource(Role::kLegacy)) sources.push_back(Role::kLegacy);
+    if (AreOfTwoLogs()) {
+      for (const Role role : kRoles) AddOfAnotherLog(role);
     } else if (AreDifferent()) {
       AddDifferent();
     } else if (!sources.empty()) {
       const Role best = *std::max_element(sources.begin(), sources.end(),
                                           [&](Role a, Role b) { return EndFrom(a) < EndFrom(b); });
       AddStore(best);
+      if (IsForeign(Other(best)) && IsSource(Other(best))) NoteForeign(best);
     }
   }
-  void AddForeign(Role role) {
+  // What the other process wrote is not in it; at one position the two were compared, and are
+  // equal.
+  void NoteForeign(Role from) {
+    const Role other = Other(from);
+    if (Applied(from) == Applied(other)) return;
+    RescueProposal& proposal = proposals_.back();
+    proposal.consent = other == Role::kLegacy ? RescueConsent::kPerson : RescueConsent::kConfirm;
+    proposal.reason +=
+        fmt::format("; what another process wrote to {} is not in it", RoleName(other));
+  }
+  void AddOfAnotherLog(Role role) {
     RescueProposal& proposal = AddStore(role);
     proposal.consent = RescueConsent::kPerson;
     proposal.lost_batches.reset();
@@ -256,7 +272,7 @@ class Proposer {
                             ? "; versions of the schema are to be applied again"
                             : "; databases that are no collections are not in it";
     SetCost(proposal, reached);
-    if (!found_.store(role).report.is_foreign) return proposal;
+    if (!IsForeign(role)) return proposal;
     proposal.consent = RescueConsent::kPerson;
     proposal.lost_batches.reset();
     proposal.reason += "; another process has written to it since";

@@ -27,6 +27,8 @@ void DiagnoseIdle(const DoctorRequest& request, Diagnosis& diagnosis) {
   if (!found.generation.empty()) {
     TakeFacts(found, diagnosis.facts);
     ExamineLog(diagnosis.facts, diagnosis.findings);
+    // What a damaged log says of its end is nothing to compare stores with.
+    if (!found.log.is_intact()) diagnosis.facts.log_id.clear();
     ExamineIdleStores(diagnosis.facts, found, diagnosis.findings);
   }
   ExamineBackups(found, diagnosis.findings);

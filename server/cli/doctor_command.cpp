@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/failpoint.hpp"
+#include "common/log.hpp"
 #include "rollback/rescue.hpp"
 #include "server/cli/commands.hpp"
 #include "server/cli/doctor.hpp"
@@ -78,6 +79,7 @@ int Repair(const DoctorOptions& options) {
   Diagnosis diagnosis = BeginDiagnosis(options.request);
   if (!diagnosis.facts.is_usable)
     return Refuse(diagnosis, options, ErrorCode::kRefused, "this is no directory to repair");
+  SetLogLevel(LogLevel::kWarning);
   // What is found stays true until the repair is done.
   auto directory = DataDirectory::OpenForRepair(options.request.data_dir, "");
   if (!directory)

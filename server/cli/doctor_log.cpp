@@ -49,8 +49,8 @@ Result<LogFileHeader> ReadHeader(const std::string& path) {
 
 void AddProblem(std::vector<Finding>& findings, std::string text) {
   findings.push_back({Severity::kProblem, "log", std::move(text),
-                      "stop the server, copy the whole data directory, then restore a backup: "
-                      "acknowledged writes may be missing"});
+                      "acknowledged writes may be missing: without a server on the directory the "
+                      "doctor says what can be done"});
 }
 
 }  // namespace

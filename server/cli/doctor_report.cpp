@@ -18,11 +18,13 @@ std::string CostOf(const RescueProposal& proposal) {
   return fmt::format("lost writes: {} batches", FormatCount(*proposal.lost_batches));
 }
 
-const char* ConsentText(RescueConsent consent) {
-  switch (consent) {
-    case RescueConsent::kNone: return "--repair does it";
-    case RescueConsent::kConfirm: return "needs its name and --yes";
-    case RescueConsent::kPerson: return "A PERSON MUST DECIDE";
+std::string ConsentText(const RescueProposal& proposal, int number) {
+  if (!proposal.is_repair()) return "switchback serve does it";
+  switch (proposal.consent) {
+    case RescueConsent::kNone: return fmt::format("--repair {} does it", number);
+    case RescueConsent::kConfirm: return fmt::format("--repair {} --yes does it", number);
+    case RescueConsent::kPerson:
+      return fmt::format("A PERSON MUST DECIDE: --repair {} --yes does it", number);
   }
   return "";
 }
@@ -35,10 +37,9 @@ void PrintProposals(const std::vector<RescueProposal>& proposals) {
   std::cout << "what can be done, best first:\n";
   int number = 0;
   for (const RescueProposal& proposal : proposals) {
-    std::cout << fmt::format("  {}. {}: {}\n", ++number, proposal.name, proposal.what)
-              << fmt::format("     {}; {}\n", CostOf(proposal),
-                             proposal.is_repair() ? ConsentText(proposal.consent)
-                                                  : "switchback serve does it");
+    ++number;
+    std::cout << fmt::format("  {}. {}: {}\n     {}; {}\n", number, proposal.name, proposal.what,
+                             CostOf(proposal), ConsentText(proposal, number));
     if (!proposal.reason.empty()) std::cout << "     " << proposal.reason << "\n";
     if (!proposal.needs.empty()) std::cout << "     needs " << proposal.needs << "\n";
   }

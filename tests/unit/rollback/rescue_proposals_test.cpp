@@ -205,6 +205,33 @@ const std::vector<Case> kCases{
        Unified(found) = Damaged();
      },
      {"rebuild-unified ? person"}},
+    {"UnifiedWasWrittenToByOthersAndHoldsTheSame",
+     [](auto& found) { Unified(found).report.is_foreign = true; },
+     {"rebuild-unified 0 automatic"}},
+    {"UnifiedWasWrittenToByOthers",
+     [](auto& found) {
+       Unified(found) = Whole(60);
+       Unified(found).report.is_foreign = true;
+     },
+     {"rebuild-unified 0 confirm"}},
+    {"LegacyWasWrittenToByOthers",
+     [](auto& found) {
+       Legacy(found) = Whole(60);
+       Legacy(found).report.is_foreign = true;
+     },
+     {"rebuild-legacy 0 person"}},
+    {"BothWereWrittenToByOthers",
+     [](auto& found) {
+       Legacy(found).report.is_foreign = true;
+       Unified(found).report.is_foreign = true;
+     },
+     {"rebuild-unified ? person"}},
+    {"TheOnlyStoreInUseWasWrittenToByOthers",
+     [](auto& found) {
+       Legacy(found).report.is_foreign = true;
+       Unified(found) = Unfilled();
+     },
+     {"start 0 automatic"}},
     {"BothStoresAreMissingAndTheLogReachesBackToABackup",
      [](auto& found) {
        found.stores = {Missing(), Missing()};
