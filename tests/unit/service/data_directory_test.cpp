@@ -52,6 +52,7 @@ TEST_F(DataDirectoryTest, HasOneOwnerAtATime) {
 
 TEST_F(DataDirectoryTest, FollowsCurrentAndRefusesNonsense) {
   (void)Must(DataDirectory::Open(path_));
+  Must(MakeDirectories(path_ + "/gen-7"));
   test::WriteBytes(path_ + "/CURRENT", "gen-7\n");
   EXPECT_EQ(Must(DataDirectory::Open(path_)).generation(), "gen-7");
   for (const char* bad : {"", "\n", "x", "gen-1/../..", "../gen-1"}) {
