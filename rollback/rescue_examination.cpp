@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
+#include <tuple>
 
 #include "backends/sqlite_seal.hpp"
 #include "backends/store_state_codec.hpp"
@@ -211,13 +212,17 @@ void FindBackups(const RescueExaminationOptions& options, RescueExamination& fou
     found.backups_problem = entries.error().message;
     return;
   }
+  for (const BackupEntry& entry : *entries) found.backups.push_back(DescribeBackup(entry));
+  // Ids of one second are in no order.
+  std::stable_sort(found.backups.begin(), found.backups.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.created_at, a.epoch, a.sequence) >
+           std::tie(b.created_at, b.epoch, b.sequence);
+  });
   std::size_t whole_count = 0;
-  for (const BackupEntry& entry : *entries) {
-    RescueBackup backup = DescribeBackup(entry);
+  for (RescueBackup& backup : found.backups) {
     if (whole_count < options.whole_backup_count && backup.problem.empty())
       CheckBackup(*directory, options.is_full, backup);
     if (backup.is_checked && backup.problem.empty()) ++whole_count;
-    found.backups.push_back(std::move(backup));
   }
 }
 

@@ -165,7 +165,7 @@ class Proposer {
     Add(RescueKind::kStart, behind == 0 ? "start" : "replay",
         behind == 0 ? "start the server: nothing is to be repaired"
                     : fmt::format("start the server: it applies {} batches of the log to its "
-                                  "stores",
+                                  "stores; then compare them with `switchback verify`",
                                   behind))
         .lost_batches = 0;
   }

@@ -52,11 +52,15 @@ class DoctorTest(harness.ServerTest):
         pipe.execute()
         server.redis(db=3).set("elsewhere", "3")
         if backup:
-            server.cli("backup", "create", "--data-dir", server.data)
+            self.backup(server)
         client.set("late", "acknowledged")
         client.delete("key:000000")
         self.end(server, kill)
         return server
+
+    def backup(self, server):
+        done = server.cli("backup", "create", "--data-dir", server.data, "--json")
+        return json.loads(done.stdout)["id"]
 
     def end(self, server, kill=False):
         if kill:
@@ -197,10 +201,10 @@ class DoctorTest(harness.ServerTest):
     def test_the_older_backup_when_the_newest_is_damaged(self):
         server = self.stopped(backup=True)
         server.start()
-        server.cli("backup", "create", "--data-dir", server.data)
+        older = next(path.name for path in (server.data / "backups").iterdir())
+        newest = self.backup(server)
         self.end(server)
         shutil.rmtree(self.generation)
-        older, newest = sorted(path.name for path in (server.data / "backups").iterdir())
         half = next((server.data / "backups" / newest).glob("unified.sqlite*"))
         overwrite(half, half.stat().st_size // 2, b"\x55" * 64)
         self.assertEqual(self.names(server), [f"backup-{older}"])
