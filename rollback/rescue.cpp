@@ -270,6 +270,7 @@ Status Rescue::Describe(const Place& place, const std::string& path) const {
     if (!former.empty() && !directory_.IsInside(former)) next.former.push_back(former);
   }
   next.previous = found_.generation;
+  next.is_previous_damaged = true;
   next.is_legacy_retired = !Has(place, Role::kLegacy);
   next.legacy = path + StoreName(Role::kLegacy);
   next.unified = path + StoreName(Role::kUnified);

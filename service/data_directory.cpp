@@ -163,6 +163,7 @@ Result<StorePaths> DataDirectory::ReadStores(const std::string& generation_path)
   const auto retired = json.find("legacy_retired");
   paths.is_legacy_retired = retired != json.end() && retired->is_boolean() && retired->get<bool>();
   paths.previous = json.value("previous", std::string());
+  paths.is_previous_damaged = json.value("previous_damaged", false);
   const auto take = [&](const char* name, std::vector<std::string>& list) {
     for (const auto& path : json.value(name, nlohmann::json::array())) {
       if (path.is_string()) list.push_back(path.get<std::string>());
@@ -179,6 +180,7 @@ Status DataDirectory::WriteStoresOf(const std::string& generation, const StorePa
   if (!paths.kept.empty()) json["kept"] = paths.kept;
   if (!paths.former.empty()) json["former"] = paths.former;
   if (!paths.previous.empty()) json["previous"] = paths.previous;
+  if (paths.is_previous_damaged) json["previous_damaged"] = true;
   return WriteFileAtomically(PathOf(generation) + "/stores.json", json.dump(2) + "\n");
 }
 
@@ -227,6 +229,7 @@ Result<std::vector<std::string>> DataDirectory::UnusedGenerations() const {
   if (!current) return Fail(current.error());
   std::vector<std::string> used{generation_, current->previous};
   std::vector<std::string> stores{current->legacy, current->unified};
+  stores.insert(stores.end(), current->kept.begin(), current->kept.end());
   if (!current->previous.empty()) {
     const auto previous = StoresOf(current->previous);
     if (!previous) return Fail(previous.error());

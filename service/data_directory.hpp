@@ -22,7 +22,8 @@ struct StorePaths {
   std::vector<std::string> kept = {};  // where environments that were let go lie
   // Paths outside of the directory that it was started with once: another store took their place.
   std::vector<std::string> former = {};
-  std::string previous = {};  // the generation that was in use before; "" = none
+  std::string previous = {};         // the generation that was in use before; "" = none
+  bool is_previous_damaged = false;  // this one was made to repair it: nobody goes back to it
 };
 
 // Owns the lock while it lives. Not thread-safe.

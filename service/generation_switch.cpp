@@ -61,6 +61,7 @@ Status DbServiceImpl::DescribeGeneration(const std::string& name, const std::str
     if (!directory_.IsInside(PathOf(paths_, role))) next.former.push_back(PathOf(paths_, role));
   }
   next.previous = directory_.generation();
+  next.is_previous_damaged = false;
   next.is_legacy_retired = !has_legacy;
   next.legacy = legacy_path;
   next.unified = unified_path;
@@ -92,6 +93,9 @@ Result<std::string> DbServiceImpl::ReviveGeneration(const std::string& name) {
     MutexLock lock(paths_mutex_);
     if (name == directory_.generation())
       return Fail(ErrorCode::kRefused, name + " is in use already");
+    if (name == paths_.previous && paths_.is_previous_damaged)
+      return Fail(ErrorCode::kRefused,
+                  name + " was damaged, and " + directory_.generation() + " was made to repair it");
     stores = directory_.StoresOf(name);
     log_path = directory_.PathOf(name) + "/log";
   }

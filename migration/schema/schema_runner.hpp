@@ -34,7 +34,7 @@ struct SchemaRunnerOptions {
   // For each of: one copy, one migration's statements, one validation.
   std::chrono::milliseconds time_max{300'000};
   // Makes a backup of both stores before anything is changed; blocks. Empty: none is made.
-  std::function<Status(const std::string& actor)> backup_before;
+  std::function<Status(const std::string& actor)> backup_before = {};
 };
 
 // Who wants it and why, for the journal.

@@ -91,6 +91,21 @@ TEST_F(DataDirectoryTest, StoresAreRememberedAndOthersRefused) {
   EXPECT_TRUE(FailsWith(directory.ResolveStores({}), ErrorCode::kCorruption));
 }
 
+TEST_F(DataDirectoryTest, OnlyWhatNobodyMayWantBackIsUnused) {
+  auto directory = Must(DataDirectory::Open(path_));
+  for (const char* name : {"gen-2", "gen-3", "gen-4", "gen-5"})
+    std::filesystem::create_directories(path_ + "/" + name);
+  std::filesystem::create_directories(path_ + "/backups");
+  const StorePaths before{path_ + "/gen-3/legacy", path_ + "/gen-3/unified.sqlite"};
+  Must(directory.WriteStoresOf("gen-2", before));
+  StorePaths now{path_ + "/gen-1/legacy", path_ + "/gen-1/unified.sqlite"};
+  now.previous = "gen-2";
+  now.kept = {path_ + "/gen-4/legacy"};
+  Must(directory.WriteStoresOf("gen-1", now));
+
+  EXPECT_EQ(Must(directory.UnusedGenerations()), std::vector<std::string>{"gen-5"});
+}
+
 TEST_F(DataDirectoryTest, ADetachedDirectoryIsSpent) {
   {
     DataDirectory directory = Must(DataDirectory::Open(path_));
