@@ -187,7 +187,8 @@ Status Migrator::Start(const MigrationRequest& asked) {
   active_seconds_ = 0;
   invalid_.reset();
   SB_RETURN_IF_ERROR(Move(next));
-  Measure(status);                       // so that a rate holds from the first step on
+  Measure(status);  // so that a rate holds from the first step on
+  progress_.reset();
   if (!record_.is_backed_up) return {};  // the next tick
   Status begun = ForgetOtherSet(status);
   if (begun) begun = BeginFill(*mode);

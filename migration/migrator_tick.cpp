@@ -110,8 +110,10 @@ void Migrator::TickCopying(const ServiceStatus& status) {
     return CopyDone();
   if (auto forgotten = ForgetOtherSet(status); !forgotten)
     LogWarning("migration: {}", forgotten.error().message);
-  const bool is_to_be_filled =
-      target.state == FollowerState::kDetached || target.state == FollowerState::kBackfilling;
+  // One that fails while it is filled comes back by itself; one that failed before is filled anew.
+  const bool is_to_be_filled = target.state == FollowerState::kDetached ||
+                               target.state == FollowerState::kBackfilling ||
+                               (target.state == FollowerState::kFailed && progress_ == nullptr);
   if (is_to_be_filled && !target.is_fill_under_way) GoOnWithFill(target);
   CheckLimits(status);
 }

@@ -733,6 +733,18 @@ TEST_F(BackedUpMigratorTest, NothingIsCopiedBeforeTheBackupIsThere) {
   EXPECT_EQ(migrator.GetStatus().state, "running");
 }
 
+TEST_F(BackedUpMigratorTest, StoreThatHadFailedIsFilledOnceTheBackupIsThere) {
+  service_.unified().state = FollowerState::kFailed;
+  service_.unified().reason = "another process has committed";
+  Migrator& migrator = NewMigrator();
+  ASSERT_TRUE(StartUnified(migrator).has_value());
+  outcome_ = true;
+  migrator.Tick();
+  migrator.Tick();
+
+  EXPECT_NE(service_.fill, nullptr);
+}
+
 TEST_F(BackedUpMigratorTest, WithoutABackupThereIsNoMigration) {
   for (const bool begins : {true, false}) {
     reasons_.clear();
