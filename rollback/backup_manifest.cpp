@@ -8,6 +8,7 @@
 #include "common/text.hpp"
 #include "flags/strict_json.hpp"
 #include "migration/journal.hpp"
+#include "rollback/generation_layout.hpp"
 #include "rollback/sha256.hpp"
 
 namespace switchback {
@@ -140,7 +141,7 @@ Result<BackupHalf> ParseHalf(const Json& json) {
     if (!members.is_ok() || !IsHex(digest.hash, 32)) return Damaged("a collection");
     half.collections.push_back(std::move(digest));
   }
-  const char* engine = half.role == Role::kLegacy ? "lmdb" : "sqlite";
+  const char* engine = EngineOf(half.role);
   if (!reader.is_ok() || half.engine != engine || reader.Text("file") != half.FileName() ||
       !IsHex(half.sha256, 64) || !IsHex(half.raw_sha256, 64))
     return Damaged("a half");

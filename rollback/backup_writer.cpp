@@ -21,6 +21,7 @@
 #include "common/file.hpp"
 #include "flags/flag_snapshot.hpp"
 #include "rollback/backup_codec.hpp"
+#include "rollback/generation_layout.hpp"
 
 namespace switchback {
 namespace {
@@ -170,7 +171,7 @@ Status BackupWriter::WriteHalves() {
 
 Status BackupWriter::WriteHalf(Role role, Half& half) {
   half.in_manifest.role = role;
-  half.in_manifest.engine = role == Role::kLegacy ? "lmdb" : "sqlite";
+  half.in_manifest.engine = EngineOf(role);
   const std::string raw_path = path_ + "/" + half.in_manifest.FileName();
   auto copied = CopyHalf(role, half, raw_path);
   HalfIsCopied();

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <tuple>
 
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
@@ -21,12 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kRetryInterval{10};
 constexpr std::string_view kTemporarySuffix = ".tmp";
-
-void SortPieces(std::vector<LogPiece>& pieces) {
-  std::sort(pieces.begin(), pieces.end(), [](const LogPiece& a, const LogPiece& b) {
-    return std::tie(a.epoch, a.first_sequence) < std::tie(b.epoch, b.first_sequence);
-  });
-}
 
 std::vector<std::string> FilesIn(const std::string& directory) {
   std::vector<std::string> files;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <tuple>
 
 #include "common/file.hpp"
 #include "rollback/backup_codec.hpp"
@@ -34,6 +35,12 @@ bool TakeNumber(std::string_view& text, std::uint64_t& number) {
 }
 
 }  // namespace
+
+void SortPieces(std::vector<LogPiece>& pieces) {
+  std::sort(pieces.begin(), pieces.end(), [](const LogPiece& a, const LogPiece& b) {
+    return std::tie(a.epoch, a.first_sequence) < std::tie(b.epoch, b.first_sequence);
+  });
+}
 
 WallTime WallTimeOf(const LogRecord& record) {
   return WallTime(std::chrono::microseconds(record.wall_us));
@@ -69,9 +76,7 @@ Result<std::vector<LogPiece>> InspectLogDirectory(const std::string& directory) 
     if (!piece) return Fail(WithContext(piece.error(), entry.path().string()));
     pieces.push_back(*std::move(piece));
   }
-  std::sort(pieces.begin(), pieces.end(), [](const LogPiece& a, const LogPiece& b) {
-    return a.first_sequence < b.first_sequence;
-  });
+  SortPieces(pieces);
   // What a failed append left behind counts for nothing: the next file says where it begins.
   for (std::size_t i = 0; i + 1 < pieces.size(); ++i)
     pieces[i].last_sequence = std::min(pieces[i].last_sequence, pieces[i + 1].first_sequence - 1);

@@ -28,6 +28,9 @@ struct LogPiece {
   [[nodiscard]] bool is_empty() const { return last_sequence < first_sequence; }
 };
 
+// By epoch and first sequence.
+void SortPieces(std::vector<LogPiece>& pieces);
+
 WallTime WallTimeOf(const LogRecord& record);
 
 // Reads an uncompressed file to the end of its valid records.

@@ -11,8 +11,7 @@
 #include "common/limits.hpp"
 #include "migration/journal.hpp"
 #include "rollback/store_copy.hpp"
-#include "service/batch.hpp"
-#include "service/segment.hpp"
+#include "service/recovery.hpp"
 
 namespace switchback {
 namespace {
@@ -42,13 +41,11 @@ class Replay {
   }
 
   Status Add(const LogRecord& record) {
-    Batch batch{record.sequence, std::make_shared<const std::string>(record.payload), {}};
-    auto effects = DecodeBatch(*batch.bytes, catalog_);
-    if (!effects) return Fail(effects.error());
-    batch.effects = *std::move(effects);
-    bytes_ += batch.bytes->size();
-    records_ += batch.effects.size();
-    batches_.push_back(std::move(batch));
+    auto batch = BatchOf(record, catalog_);
+    if (!batch) return Fail(batch.error());
+    bytes_ += batch->bytes->size();
+    records_ += batch->effects.size();
+    batches_.push_back(*std::move(batch));
     const bool is_full = bytes_ >= kSegmentBytesMax || records_ >= kSegmentRecordCountMax;
     return is_full ? Write() : Status{};
   }
@@ -83,15 +80,8 @@ class Replay {
   // A store that is further than that already gets nothing twice that would matter: effects are
   // absolute.
   static Status Apply(const Segment& segment, Store& store) {
-    std::vector<Effect> effects = segment.NetEffects();
-    if (store.state.is_partial()) {
-      const auto& held = store.state.collections;
-      std::erase_if(effects, [&](const Effect& effect) {
-        return std::count(held.begin(), held.end(), effect.collection->name) == 0;
-      });
-    }
     store.state.applied_sequence = segment.last_sequence();
-    return store.backend->Apply(effects, store.state);
+    return store.backend->Apply(HeldEffects(segment, store.state), store.state);
   }
 
   const ReadView::CopyStep& step_;

@@ -17,6 +17,7 @@
 #include "common/file.hpp"
 #include "rollback/apart.hpp"
 #include "rollback/backup_verifier.hpp"
+#include "rollback/generation_layout.hpp"
 #include "rollback/record_writer.hpp"
 #include "rollback/store_copy.hpp"
 #include "service/batch.hpp"
@@ -26,14 +27,6 @@ namespace switchback {
 namespace {
 
 namespace fs = std::filesystem;
-
-const char* EngineOf(Role role) {
-  return role == Role::kLegacy ? "lmdb" : "sqlite";
-}
-
-std::string StoreName(Role role) {
-  return role == Role::kLegacy ? "/legacy" : "/unified.sqlite";
-}
 
 // Where a generation is made before it has a name; what a crash left there goes at the next time.
 constexpr const char* kWorkshop = "repair.tmp";
@@ -111,10 +104,10 @@ Status AddBatch(const LogRecord& record, CollectionCatalog& catalog, RecordWrite
 }  // namespace
 
 std::string Rescue::Place::StorePath(Role role) const {
-  return path + StoreName(role);
+  return switchback::StorePath(path, role);
 }
 std::string Rescue::Place::FilePath(Role role) const {
-  return StorePath(role) + (role == Role::kLegacy ? "/data.mdb" : "");
+  return StoreFilePath(path, role);
 }
 
 bool Rescue::Has(const Place& place, Role role) const {
@@ -272,8 +265,8 @@ Status Rescue::Describe(const Place& place, const std::string& path) const {
   next.previous = found_.generation;
   next.is_previous_damaged = true;
   next.is_legacy_retired = !Has(place, Role::kLegacy);
-  next.legacy = path + StoreName(Role::kLegacy);
-  next.unified = path + StoreName(Role::kUnified);
+  next.legacy = StorePath(path, Role::kLegacy);
+  next.unified = StorePath(path, Role::kUnified);
   return directory_.WriteStoresOf(kWorkshop, next);
 }
 

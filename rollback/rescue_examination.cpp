@@ -13,6 +13,7 @@
 #include "common/file.hpp"
 #include "rollback/apart.hpp"
 #include "rollback/backup_verifier.hpp"
+#include "rollback/generation_layout.hpp"
 
 namespace switchback {
 namespace {
@@ -160,7 +161,7 @@ RescueStore ExamineStore(Role role, const std::string& path) {
     store.problem = store.file + " is not there";
     return store;
   }
-  auto report = InspectApart(is_legacy ? "lmdb" : "sqlite", store.file);
+  auto report = InspectApart(EngineOf(role), store.file);
   if (report) {
     store.report = *std::move(report);
     if (!is_legacy) store.report.is_foreign = CheckSqliteSeal(path) == SealVerdict::kForeign;

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <thread>
-#include <tuple>
 
 #include "backends/store_file.hpp"
 #include "common/failpoint.hpp"
@@ -16,6 +15,7 @@
 #include "common/log.hpp"
 #include "migration/journal.hpp"
 #include "rollback/backup_codec.hpp"
+#include "rollback/generation_layout.hpp"
 #include "rollback/store_copy.hpp"
 
 namespace switchback {
@@ -36,18 +36,6 @@ class UnusedGeneration {
  private:
   std::string path_;
 };
-
-std::string StorePath(const std::string& generation_path, Role role) {
-  return generation_path + (role == Role::kLegacy ? "/legacy" : "/unified.sqlite");
-}
-// The one file of a store.
-std::string FilePath(const std::string& generation_path, Role role) {
-  return StorePath(generation_path, role) + (role == Role::kLegacy ? "/data.mdb" : "");
-}
-
-const char* EngineOf(Role role) {
-  return role == Role::kLegacy ? "lmdb" : "sqlite";
-}
 
 Result<std::uint64_t> FreeBytes(const std::string& path) {
   struct statvfs info {};
@@ -150,9 +138,7 @@ Result<std::vector<LogPiece>> Restore::AllPieces() const {
     pieces.insert(pieces.end(), archived->begin(), archived->end());
   }
   std::erase_if(pieces, [](const LogPiece& piece) { return piece.is_empty(); });
-  std::sort(pieces.begin(), pieces.end(), [](const LogPiece& a, const LogPiece& b) {
-    return std::tie(a.epoch, a.first_sequence) < std::tie(b.epoch, b.first_sequence);
-  });
+  SortPieces(pieces);
   return pieces;
 }
 
@@ -313,8 +299,8 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
   for (const BackupHalf& half : manifest.halves) {
     if (request.from && half.role != *request.from) continue;
     threads.emplace_back([&, role = half.role, wanted = &half] {
-      outcomes[Index(role)] =
-          UnpackHalf(manifest, *wanted, FilePath(path, role), request.from.has_value(), progress);
+      outcomes[Index(role)] = UnpackHalf(manifest, *wanted, StoreFilePath(path, role),
+                                         request.from.has_value(), progress);
     });
   }
   for (std::thread& thread : threads) thread.join();

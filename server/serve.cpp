@@ -122,15 +122,22 @@ Status Server::StartMigrator() {
   return {};
 }
 
-Result<std::string> Server::BeginBackup(const std::string& reason, const std::string& actor) {
+Result<BackupRequest> Server::NewBackupRequest(BackupReason reason,
+                                               const std::string& actor) const {
   if (backups_ == nullptr)
     return Fail(ErrorCode::kUnavailable, "this server was started without backups");
+  BackupRequest request = backups_->NewRequest();
+  request.reason = reason;
+  request.actor = actor;
+  return request;
+}
+
+Result<std::string> Server::BeginBackup(const std::string& reason, const std::string& actor) {
   const auto parsed = ParseBackupReason(reason);
   if (!parsed) return Fail(parsed.error());
-  BackupRequest request = backups_->NewRequest();
-  request.reason = *parsed;
-  request.actor = actor;
-  return backups_->Create(std::move(request));
+  auto request = NewBackupRequest(*parsed, actor);
+  if (!request) return Fail(request.error());
+  return backups_->Create(*std::move(request));
 }
 
 void Server::StartFlags() {
@@ -149,11 +156,9 @@ void Server::StartSchema() {
   options.copy_count_max = config_.schema_copies_max;
   options.time_max = config_.schema_time_max;
   options.backup_before = [this](const std::string& actor) -> Status {
-    if (backups_ == nullptr) return Fail(ErrorCode::kUnavailable, "there are no backups");
-    BackupRequest request = backups_->NewRequest();
-    request.reason = BackupReason::kBeforeSchemaChange;
-    request.actor = actor;
-    auto made = backups_->CreateAndWait(std::move(request));
+    auto request = NewBackupRequest(BackupReason::kBeforeSchemaChange, actor);
+    if (!request) return Fail(request.error());
+    auto made = backups_->CreateAndWait(*std::move(request));
     return made ? Status{} : Status(Fail(made.error()));
   };
   schema_ = std::make_unique<SchemaRunner>(*service_, *journal_, clock_, std::move(options));

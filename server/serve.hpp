@@ -47,6 +47,8 @@ class Server {
   void StartSchema();
   void MakeArchive(DbServiceOptions& service);
   void StartBackups();
+  // kUnavailable: there are no backups.
+  Result<BackupRequest> NewBackupRequest(BackupReason reason, const std::string& actor) const;
   Result<std::string> BeginBackup(const std::string& reason, const std::string& actor);
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;

@@ -13,11 +13,7 @@ Result<Batch> ReadBatch(CommitLog::Reader& reader, std::uint64_t last, Collectio
   auto record = reader.Next(last);
   if (!record) return Fail(record.error());
   SB_CHECK(record->has_value(), "the log holds every batch up to its last");
-  Batch batch{(*record)->sequence, std::make_shared<const std::string>((*record)->payload), {}};
-  auto effects = DecodeBatch(*batch.bytes, catalog);
-  if (!effects) return Fail(effects.error());
-  batch.effects = *std::move(effects);
-  return batch;
+  return BatchOf(**record, catalog);
 }
 
 // As many batches as make a segment.
@@ -50,6 +46,16 @@ Status LoadLog(CommitLog::Reader reader, std::uint64_t last, bool even_if_full,
   return {};
 }
 
+}  // namespace
+
+Result<Batch> BatchOf(const LogRecord& record, CollectionCatalog& catalog) {
+  Batch batch{record.sequence, std::make_shared<const std::string>(record.payload), {}};
+  auto effects = DecodeBatch(*batch.bytes, catalog);
+  if (!effects) return Fail(effects.error());
+  batch.effects = *std::move(effects);
+  return batch;
+}
+
 std::vector<Effect> HeldEffects(const Segment& segment, const StoreState& state) {
   std::vector<Effect> effects = segment.NetEffects();
   if (!state.is_partial()) return effects;
@@ -59,8 +65,6 @@ std::vector<Effect> HeldEffects(const Segment& segment, const StoreState& state)
   });
   return effects;
 }
-
-}  // namespace
 
 Status ApplyLog(CommitLog& log, Backend& store, CollectionCatalog& catalog) {
   auto state = store.State();

@@ -20,6 +20,11 @@ Result<std::unique_ptr<Memtable>> RecoverMemtable(const MemtableOptions& options
                                                   std::vector<std::uint64_t> positions,
                                                   CommitLog& log, CollectionCatalog& catalog);
 
+// What a log's record holds, decoded.
+Result<Batch> BatchOf(const LogRecord& record, CollectionCatalog& catalog);
+// The segment's net effects on the collections that a store with `state` holds.
+std::vector<Effect> HeldEffects(const Segment& segment, const StoreState& state);
+
 // Brings a store that nobody else has open up to the end of the log, durably. Nothing when it
 // holds nothing that counts, or stands there already. Errors: those of the log and of the store.
 Status ApplyLog(CommitLog& log, Backend& store, CollectionCatalog& catalog);

@@ -79,10 +79,10 @@ HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id
   const auto from = ParseFrom(*document);
   if (!from) return ProblemResponse(from.error());
   request.from = *from;
-  const auto plan = parts.backups->PlanRestore(request);
-  if (!plan) return ProblemResponse(plan.error());
-  if (is_dry_run) return Answer(RestorePlanJson(*plan), 200);
-  if (!is_confirmed) {
+  if (is_dry_run || !is_confirmed) {
+    const auto plan = parts.backups->PlanRestore(request);
+    if (!plan) return ProblemResponse(plan.error());
+    if (is_dry_run) return Answer(RestorePlanJson(*plan), 200);
     return ProblemResponse(409, "refused",
                            "what was written since is not there afterwards: look at the plan with "
                            "{\"dry_run\": true}, then say {\"confirm\": true}");
