@@ -39,6 +39,7 @@ Result<std::unique_ptr<ServiceHost>> ServiceHost::Reopen(const ServiceHostOption
   service_options.data_dir = options.directory + "/data";
   service_options.legacy_path = LegacyPath(options.directory);
   service_options.ack = options.ack;
+  service_options.take_log_file = options.take_log_file;
   auto service = DbService::Open(std::move(service_options));
   if (!service) return Fail(service.error());
   auto collection = (*service)->catalog().Intern(kBenchCollection);

@@ -19,6 +19,7 @@ struct ServiceHostOptions {
   std::size_t value_bytes = 100;
   AckMode ack = AckMode::kLog;
   bool is_filled = true;  // copy the records into unified; else only legacy holds them
+  std::function<void(const std::string& path)> take_log_file = {};  // as of DbServiceOptions
 };
 
 // Thread-safe as the service is; SetShare from one thread at a time.

@@ -220,7 +220,7 @@ void AddLoadOptions(CLI::App& bench, BenchArguments& arguments) {
 void AddRunOptions(CLI::App& bench, BenchArguments& arguments) {
   bench.add_option("--scenario", arguments.scenario,
                    "Measure figures instead: reads, writes, sustained (300 s), backfill, flip, "
-                   "recovery, all");
+                   "backup, restore, recovery, all");
   bench.add_option("--writers", arguments.writers, "Scenarios: writes under way at once")
       ->check(CLI::Range(1U, 4096U))
       ->capture_default_str();

@@ -14,6 +14,8 @@ const std::vector<Scenario>& AllScenarios() {
       {"sustained", "writes at full speed for minutes, then at half of that rate", RunSustained},
       {"backfill", "the first fill against the best plain copying loop", RunBackfill},
       {"flip", "from the rename of the flags file to the first changed answer", RunFlip},
+      {"backup", "a verified backup of both stores against the engines' own copiers", RunBackup},
+      {"restore", "restore, undo and point in time, and how long writers wait for it", RunRestore},
       {"recovery", "from kill -9 to ready with a full memtable to replay", RunRecovery},
   };
   return kScenarios;

@@ -51,6 +51,8 @@ Status RunWrites(const ScenarioOptions& options, Report& report, Progress& progr
 Status RunSustained(const ScenarioOptions& options, Report& report, Progress& progress);
 Status RunBackfill(const ScenarioOptions& options, Report& report, Progress& progress);
 Status RunFlip(const ScenarioOptions& options, Report& report, Progress& progress);
+Status RunBackup(const ScenarioOptions& options, Report& report, Progress& progress);
+Status RunRestore(const ScenarioOptions& options, Report& report, Progress& progress);
 // Forks: the process must have no threads but the caller's.
 Status RunRecovery(const ScenarioOptions& options, Report& report, Progress& progress);
 
