@@ -51,14 +51,35 @@ void LogArchive::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-// Named after epoch and sequence, which are in its header, so that no two are called the same.
+LogArchive::Hold LogArchive::HoldPieces() {
+  MutexLock lock(mutex_);
+  ++holds_;
+  while (is_at_work_) changed_.Wait(mutex_);
+  return Hold(this, [this](const void*) { EndHold(); });
+}
+
+void LogArchive::EndHold() {
+  MutexLock lock(mutex_);
+  --holds_;
+  changed_.NotifyAll();
+}
+
+bool LogArchive::WaitUntilFree() {
+  while (!is_stopping_ && holds_ > 0) changed_.Wait(mutex_);
+  return !is_stopping_;
+}
+
+// Named after epoch and sequence, so that no two are called the same.
+std::string LogArchive::StagedPath(std::uint64_t epoch, const std::string& path) const {
+  return options_.staging + "/" + std::to_string(epoch) + "-" + fs::path(path).filename().string();
+}
+
 void LogArchive::Take(const std::string& path) {
   Status taken = MakeDirectories(options_.staging);
   auto reader = LogFileReader::Open(path);
   if (taken && !reader) taken = Fail(reader.error());
   if (taken) {
-    const std::string to = options_.staging + "/" + std::to_string(reader->header().epoch) + "-" +
-                           fs::path(path).filename().string();
+    const std::string to = StagedPath(reader->header().epoch, path);
     if (::rename(path.c_str(), to.c_str()) != 0) taken = FailErrno("rename " + path, errno);
   }
   if (!taken) {
@@ -76,7 +97,8 @@ void LogArchive::Run() {
     std::uint64_t taken = 0;
     {
       MutexLock lock(mutex_);
-      if (is_stopping_) return;
+      if (!WaitUntilFree()) return;
+      is_at_work_ = true;
       taken = taken_;
     }
     const auto is_empty = ArchiveOne();
@@ -86,6 +108,7 @@ void LogArchive::Run() {
     if (error != nullptr && error->message != error_) LogWarning("log archive: {}", error->message);
     error_ = error != nullptr ? error->message : "";
     if (is_empty && *is_empty) looked_at_ = taken;
+    is_at_work_ = false;
     changed_.NotifyAll();
     if (error == nullptr && is_empty && !*is_empty) continue;
     const auto until = std::chrono::steady_clock::now() + kRetryInterval;

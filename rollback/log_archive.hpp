@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,6 +55,13 @@ class LogArchive {
   // well. Quick: a rename.
   void Take(const std::string& path) SB_EXCLUDES(mutex_);
 
+  // While it lives, what Pieces gives stays where it is: nothing is compressed and nothing goes.
+  // Waits for the end of the file at hand.
+  using Hold = std::shared_ptr<const void>;
+  [[nodiscard]] Hold HoldPieces() SB_EXCLUDES(mutex_);
+  // Where Take puts a file of the log of that epoch.
+  [[nodiscard]] std::string StagedPath(std::uint64_t epoch, const std::string& path) const;
+
   // What it has, compressed or not yet, by epoch and first sequence.
   [[nodiscard]] Result<std::vector<LogPiece>> Pieces() const;
   [[nodiscard]] LogArchiveStatus GetStatus() const SB_EXCLUDES(mutex_);
@@ -62,6 +70,9 @@ class LogArchive {
 
  private:
   void Run() SB_EXCLUDES(mutex_);
+  // False: it is to end.
+  bool WaitUntilFree() SB_REQUIRES(mutex_);
+  void EndHold() SB_EXCLUDES(mutex_);
   // True when nothing is left.
   Result<bool> ArchiveOne();
   Status Prune();
@@ -72,6 +83,8 @@ class LogArchive {
   mutable Mutex mutex_;
   CondVar changed_;
   bool is_stopping_ SB_GUARDED_BY(mutex_) = false;
+  bool is_at_work_ SB_GUARDED_BY(mutex_) = false;
+  unsigned holds_ SB_GUARDED_BY(mutex_) = 0;
   std::uint64_t taken_ SB_GUARDED_BY(mutex_) = 0;
   std::uint64_t looked_at_ SB_GUARDED_BY(mutex_) = 0;  // of taken_, when the staging was empty
   std::string error_ SB_GUARDED_BY(mutex_);

@@ -118,6 +118,8 @@ Status ReadPiece(const LogPiece& piece, std::uint64_t after, std::uint64_t until
     if (!sums) return Fail(WithContext(sums.error(), piece.path));
   }
   auto reader = LogFileReader::Open(path);
+  if (!reader && reader.error().code == ErrorCode::kNotFound && !piece.path_later.empty())
+    reader = LogFileReader::Open(piece.path_later);
   if (piece.is_compressed) ::unlink(path.c_str());  // open until it is read
   if (!reader) return Fail(reader.error());
   const std::uint64_t last = std::min(piece.last_sequence, until);

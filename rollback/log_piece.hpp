@@ -17,6 +17,7 @@ namespace switchback {
 
 struct LogPiece {
   std::string path;
+  std::string path_later = {};  // where it is when it is no longer there; "" = it stays
   bool is_compressed = false;
   std::uint64_t epoch = 0;
   std::uint64_t first_sequence = 0;

@@ -130,7 +130,11 @@ Result<std::vector<LogPiece>> Restore::AllPieces() const {
     if (generation.empty()) continue;
     const auto live = InspectLogDirectory(DataDirectory() + "/" + generation + "/log");
     if (!live) return live;
-    pieces.insert(pieces.end(), live->begin(), live->end());
+    for (LogPiece piece : *live) {
+      if (options_.archive != nullptr)
+        piece.path_later = options_.archive->StagedPath(piece.epoch, piece.path);
+      pieces.push_back(std::move(piece));
+    }
   }
   if (options_.archive != nullptr) {  // after the log: what leaves it meanwhile is then seen twice
     const auto archived = options_.archive->Pieces();
@@ -151,6 +155,7 @@ Result<Restore::Source> Restore::FindSource(const RestoreRequest& request) const
     source.until = source.manifest.sequence;
     return source;
   }
+  if (options_.archive != nullptr) source.hold = options_.archive->HoldPieces();
   const auto pieces = AllPieces();
   if (!pieces) return Fail(pieces.error());
   const auto moment = request.to_sequence ? FindSequence(*pieces, *request.to_sequence)

@@ -25,7 +25,7 @@ struct RestoreOptions {
   std::chrono::milliseconds switch_wait_max{10'000};
   // Newest version of the schema that this program has files for; empty: any is taken.
   std::function<std::uint64_t()> schema_version_max;
-  const LogArchive* archive = nullptr;  // null: only what is still in the log
+  LogArchive* archive = nullptr;  // null: only what is still in the log
 };
 
 // One thread. All outlive it.
@@ -50,6 +50,7 @@ class Restore {
   struct Source {
     BackupManifest manifest;
     std::uint64_t until = 0;
+    LogArchive::Hold hold;  // on the pieces
     std::vector<LogPiece> pieces;
   };
   Result<Source> FindSource(const RestoreRequest& request) const;

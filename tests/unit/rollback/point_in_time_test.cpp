@@ -186,6 +186,29 @@ TEST_F(PointInTimeTest, WhatLeavesTheLogIsArchivedAndWhatIsTooOldGoes) {
   EXPECT_TRUE(FailsWith(Run({.to_sequence = 5}), ErrorCode::kNotFound));
 }
 
+TEST_F(PointInTimeTest, PiecesThatAreHeldCanBeReadAlthoughTheLogGivesThemUp) {
+  for (int i = 0; i < 300; ++i) Put(std::to_string(i % 10), std::string(4000, 'v'));
+  auto hold = world_.archive.HoldPieces();
+  auto pieces = Must(InspectLogDirectory(world_.dir.File("data/gen-1/log")));
+  ASSERT_GE(pieces.size(), 3u);
+  for (LogPiece& piece : pieces)
+    piece.path_later = world_.archive.StagedPath(piece.epoch, piece.path);
+  Trim();
+  while (fs::exists(pieces.front().path)) std::this_thread::yield();
+
+  std::uint64_t reached = 0;
+  for (const LogPiece& piece : pieces)
+    Must(ReadPiece(piece, 0, UINT64_MAX, world_.dir.File("scratch"), [&](const LogRecord& record) {
+      EXPECT_EQ(record.sequence, ++reached);
+      return Status{};
+    }));
+  EXPECT_EQ(reached, 300u);
+  EXPECT_EQ(ArchivedCount(), 0u);
+  hold.reset();
+  world_.archive.Flush();
+  EXPECT_GE(ArchivedCount(), pieces.size() - 1);
+}
+
 TEST_F(PointInTimeTest, MomentThatTheBackupIsNotBeforeIsRefused) {
   Put("a", "1");
   Put("a", "2");
