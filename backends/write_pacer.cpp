@@ -28,6 +28,7 @@ struct Portion {
 
 thread_local bool is_paced = false;
 thread_local std::function<void()> on_portion;
+thread_local std::function<bool()> is_waiting_wanted;
 thread_local Portion portion;
 
 // Errors that say something about the data; all others say that this file cannot be paced.
@@ -43,7 +44,9 @@ bool WriteOut(const Portion& full) {
   }
   constexpr unsigned kWriteAndWait =
       SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-  return ::sync_file_range(full.fd, full.begin, full.end - full.begin, kWriteAndWait) == 0 ||
+  const bool is_waiting = !is_waiting_wanted || is_waiting_wanted();
+  const unsigned flags = is_waiting ? kWriteAndWait : SYNC_FILE_RANGE_WRITE;
+  return ::sync_file_range(full.fd, full.begin, full.end - full.begin, flags) == 0 ||
          !IsWriteError(errno);
 }
 
@@ -75,8 +78,9 @@ ssize_t PacedWritev(int fd, const iovec* parts, int count) {
 
 }  // namespace
 
-void PaceWritesOfThisThread(std::function<void()> on_progress) {
+void PaceWritesOfThisThread(std::function<void()> on_progress, std::function<bool()> is_wanted) {
   on_portion = std::move(on_progress);
+  is_waiting_wanted = std::move(is_wanted);
   is_paced = true;
 }
 

@@ -17,8 +17,10 @@ namespace switchback {
 
 // What LMDB and SQLite write on this thread is paced from now on, until the thread ends, and
 // `on_progress` called after each portion: a long transaction that moves is not one that hangs.
-// Does nothing where the platform cannot do it.
-void PaceWritesOfThisThread(std::function<void()> on_progress);
+// With `is_wanted` a portion is waited for only when that says so, which is asked for each one;
+// else it is only got under way. Does nothing where the platform cannot do it.
+void PaceWritesOfThisThread(std::function<void()> on_progress,
+                            std::function<bool()> is_wanted = {});
 
 // Puts the pacer below SQLite: replaces a system call in its VFS, once a process, with one that is
 // the same on every thread that has not asked for pacing. LMDB is linked against the pacer

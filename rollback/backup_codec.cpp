@@ -25,8 +25,24 @@ struct DecompressorFree {
   void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
 };
 
-// Counts and hashes what passes, and writes it where there is a file for it.
+// Where bytes pass. Thread-compatible.
 class Sink {
+ public:
+  virtual ~Sink() = default;
+  Status Add(std::string_view bytes) {
+    SB_RETURN_IF_ERROR(Take(bytes, bytes_));
+    bytes_ += bytes.size();
+    return {};
+  }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  virtual Status Take(std::string_view bytes, std::uint64_t offset) = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+// Hashes what passes, and writes it where there is a file for it.
+class HashingSink final : public Sink {
  public:
   Status Open(const std::string& path) {
     if (path.empty()) return {};
@@ -35,34 +51,48 @@ class Sink {
     file_ = *std::move(file);
     return {};
   }
-  Status Add(std::string_view bytes) {
-    hash_.Add(bytes);
-    if (file_.is_open()) SB_RETURN_IF_ERROR(WriteAt(file_.get(), bytes, bytes_));
-    bytes_ += bytes.size();
-    return {};
-  }
   Result<FileSum> Finish() {
     if (file_.is_open() && ::fsync(file_.get()) != 0) return FailErrno("sync a file", errno);
-    return FileSum{bytes_, hash_.FinishHex()};
+    return FileSum{bytes(), hash_.FinishHex()};
   }
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
+  Status Take(std::string_view bytes, std::uint64_t offset) override {
+    hash_.Add(bytes);
+    return file_.is_open() ? WriteAt(file_.get(), bytes, offset) : Status{};
+  }
   UniqueFd file_;
   Sha256 hash_;
-  std::uint64_t bytes_ = 0;
+};
+
+// Compares what passes with a file: cheaper than a hash, and exact.
+class ComparingSink final : public Sink {
+ public:
+  explicit ComparingSink(UniqueFd file) : file_(std::move(file)) {}
+  // The file ends here, too.
+  Status Finish() {
+    char byte = 0;
+    auto left = ReadAt(file_.get(), &byte, 1, bytes());
+    if (!left) return Fail(left.error());
+    return *left == 0 ? Status{} : Differs();
+  }
+
+ private:
+  static Status Differs() {
+    return Fail(ErrorCode::kCorruption, "what was compressed does not unpack to the same");
+  }
+  Status Take(std::string_view bytes, std::uint64_t offset) override {
+    expected_.resize(bytes.size());
+    auto size = ReadAt(file_.get(), expected_.data(), expected_.size(), offset);
+    if (!size) return Fail(size.error());
+    return std::string_view(expected_.data(), *size) == bytes ? Status{} : Differs();
+  }
+  UniqueFd file_;
+  std::vector<char> expected_;
 };
 
 tl::unexpected<Error> FailZstd(const char* doing, std::size_t code) {
   return Fail(ErrorCode::kCorruption, std::string(doing) + ": " + ZSTD_getErrorName(code));
-}
-
-Result<UnpackedSums> Finish(Sink& packed, Sink& raw) {
-  auto packed_sum = packed.Finish();
-  if (!packed_sum) return Fail(packed_sum.error());
-  auto raw_sum = raw.Finish();
-  if (!raw_sum) return Fail(raw_sum.error());
-  return UnpackedSums{*std::move(packed_sum), *std::move(raw_sum)};
 }
 
 // Unpacks `bytes` into `raw`. `is_at_end`: a frame is whole so far.
@@ -84,25 +114,61 @@ Status Decompress(ZSTD_DCtx* context, std::string_view bytes, std::uint64_t raw_
   }
 }
 
+// All of a compressed file, through `packed` and unpacked through `raw`.
+Status UnpackThrough(int fd, std::uint64_t raw_bytes_max, Sink& packed, Sink& raw,
+                     const ReadView::CopyStep& step) {
+  const std::unique_ptr<ZSTD_DCtx, DecompressorFree> context(ZSTD_createDCtx());
+  // What our own compressor makes needs far less; a made-up header must not take all memory.
+  ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, 27);
+  std::vector<char> in(kBufferBytes);
+  std::vector<char> out(ZSTD_DStreamOutSize());
+  bool is_at_end = false;
+  for (bool is_last = false; !is_last;) {
+    auto size = ReadAt(fd, in.data(), in.size(), packed.bytes());
+    if (!size) return Fail(size.error());
+    is_last = *size < in.size();
+    const std::string_view bytes(in.data(), *size);
+    SB_RETURN_IF_ERROR(packed.Add(bytes));
+    SB_RETURN_IF_ERROR(Decompress(context.get(), bytes, raw_bytes_max, out, raw, is_at_end));
+    SB_RETURN_IF_ERROR(step(*size));
+  }
+  if (!is_at_end) return Fail(ErrorCode::kCorruption, "unpack: cut short");
+  return {};
+}
+
+Status ReadThrough(int fd, std::uint64_t bytes_max, Sink& sink, const ReadView::CopyStep& step) {
+  std::vector<char> in(kBufferBytes);
+  for (bool is_last = false; !is_last;) {
+    auto size = ReadAt(fd, in.data(), in.size(), sink.bytes());
+    if (!size) return Fail(size.error());
+    is_last = *size < in.size();
+    if (sink.bytes() + *size > bytes_max)
+      return Fail(ErrorCode::kCorruption, "larger than the manifest says");
+    SB_RETURN_IF_ERROR(sink.Add({in.data(), *size}));
+    SB_RETURN_IF_ERROR(step(*size));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<UnpackedSums> CompressFile(const std::string& from, const std::string& to, int level,
-                                  const ReadView::CopyStep& step) {
+Result<FileSum> CompressFile(const std::string& from, const std::string& to, int level,
+                             const ReadView::CopyStep& step) {
   auto source = OpenFile(from, O_RDONLY);
   if (!source) return Fail(source.error());
-  Sink packed;
-  Sink raw;
+  HashingSink packed;
   SB_RETURN_IF_ERROR(packed.Open(to));
   const std::unique_ptr<ZSTD_CCtx, CompressorFree> context(ZSTD_createCCtx());
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
   std::vector<char> in(kBufferBytes);
   std::vector<char> out(ZSTD_CStreamOutSize());
+  std::uint64_t position = 0;
   for (bool is_last = false; !is_last;) {
-    auto size = ReadAt(source->get(), in.data(), in.size(), raw.bytes());
+    auto size = ReadAt(source->get(), in.data(), in.size(), position);
     if (!size) return Fail(size.error());
+    position += *size;
     is_last = *size < in.size();
-    SB_RETURN_IF_ERROR(raw.Add({in.data(), *size}));
     ZSTD_inBuffer input{in.data(), *size, 0};
     std::size_t left = 1;
     while (left != 0 && (is_last || input.pos < input.size)) {
@@ -114,42 +180,37 @@ Result<UnpackedSums> CompressFile(const std::string& from, const std::string& to
     }
     SB_RETURN_IF_ERROR(step(*size));
   }
-  return Finish(packed, raw);
+  return packed.Finish();
+}
+
+Result<FileSum> CheckUnpacksTo(int fd, const std::string& raw_path,
+                               const ReadView::CopyStep& step) {
+  auto expected = OpenFile(raw_path, O_RDONLY);
+  if (!expected) return Fail(expected.error());
+  HashingSink packed;
+  ComparingSink raw(*std::move(expected));
+  SB_RETURN_IF_ERROR(UnpackThrough(fd, UINT64_MAX, packed, raw, step));
+  SB_RETURN_IF_ERROR(raw.Finish());
+  return packed.Finish();
 }
 
 Result<UnpackedSums> UnpackFile(int fd, bool is_compressed, std::uint64_t raw_bytes_max,
                                 const std::string& to, const ReadView::CopyStep& step) {
-  Sink packed;
-  Sink raw;
+  HashingSink packed;
+  HashingSink raw;
   SB_RETURN_IF_ERROR(raw.Open(to));
-  const std::unique_ptr<ZSTD_DCtx, DecompressorFree> context(ZSTD_createDCtx());
-  // What our own compressor makes needs far less; a made-up header must not take all memory.
-  ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, 27);
-  std::vector<char> in(kBufferBytes);
-  std::vector<char> out(is_compressed ? ZSTD_DStreamOutSize() : 0);
-  bool is_at_end = false;
-  std::uint64_t position = 0;
-  for (bool is_last = false; !is_last;) {
-    auto size = ReadAt(fd, in.data(), in.size(), position);
-    if (!size) return Fail(size.error());
-    is_last = *size < in.size();
-    position += *size;
-    const std::string_view bytes(in.data(), *size);
-    if (is_compressed) {
-      SB_RETURN_IF_ERROR(packed.Add(bytes));
-      SB_RETURN_IF_ERROR(Decompress(context.get(), bytes, raw_bytes_max, out, raw, is_at_end));
-    } else {
-      if (raw.bytes() + *size > raw_bytes_max)
-        return Fail(ErrorCode::kCorruption, "larger than the manifest says");
-      SB_RETURN_IF_ERROR(raw.Add(bytes));
-    }
-    SB_RETURN_IF_ERROR(step(*size));
+  if (!is_compressed) {
+    SB_RETURN_IF_ERROR(ReadThrough(fd, raw_bytes_max, raw, step));
+    auto sum = raw.Finish();
+    if (!sum) return Fail(sum.error());
+    return UnpackedSums{*sum, *sum};
   }
-  if (is_compressed && !is_at_end) return Fail(ErrorCode::kCorruption, "unpack: cut short");
-  if (is_compressed) return Finish(packed, raw);
-  auto sum = raw.Finish();
-  if (!sum) return Fail(sum.error());
-  return UnpackedSums{*sum, *sum};
+  SB_RETURN_IF_ERROR(UnpackThrough(fd, raw_bytes_max, packed, raw, step));
+  auto packed_sum = packed.Finish();
+  if (!packed_sum) return Fail(packed_sum.error());
+  auto raw_sum = raw.Finish();
+  if (!raw_sum) return Fail(raw_sum.error());
+  return UnpackedSums{*std::move(packed_sum), *std::move(raw_sum)};
 }
 
 void BeginWriteback(const std::string& path) {

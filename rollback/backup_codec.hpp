@@ -21,9 +21,13 @@ struct UnpackedSums {
   FileSum raw;     // as the engine wants it; the same when not compressed
 };
 
-// Compresses `from` to a new file, synced. Level 1..19.
-Result<UnpackedSums> CompressFile(const std::string& from, const std::string& to, int level,
-                                  const ReadView::CopyStep& step);
+// Compresses `from` to a new file, synced, and says what that came to. Level 1..19.
+Result<FileSum> CompressFile(const std::string& from, const std::string& to, int level,
+                             const ReadView::CopyStep& step);
+
+// Reads back what CompressFile made: kCorruption unless the file `fd` unpacks to the bytes of the
+// file `raw_path`. The sum is that of the packed bytes that were read.
+Result<FileSum> CheckUnpacksTo(int fd, const std::string& raw_path, const ReadView::CopyStep& step);
 
 // Reads the file `fd` to its end and hashes it. With a path the unpacked bytes are written there,
 // a new file, synced. `raw_bytes_max`: unpacking more is kCorruption, so that a small file cannot

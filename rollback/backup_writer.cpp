@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -31,12 +32,34 @@ namespace {
 constexpr std::uint64_t kPasses = 3;
 constexpr std::uint64_t kPassesCompressed = 5;
 
-// Clients come first where the processor is short, and the log's syncs get in between what this
-// thread writes. Harmless where it cannot be done.
-void YieldToClients() {
+// Whether clients have written lately, by looking at the log now and then.
+class WriteWatch {
+ public:
+  WriteWatch(DbService& service, const Clock& clock) : service_(service), clock_(clock) {}
+
+  bool HasWrites() {
+    constexpr std::chrono::milliseconds kLately{100};
+    const SteadyTime now = clock_.Now();
+    const std::uint64_t sequence = service_.GetStatus().last_sequence;
+    if (sequence != sequence_) written_at_ = now;
+    sequence_ = sequence;
+    return written_at_ && now - *written_at_ < kLately;
+  }
+
+ private:
+  DbService& service_;
+  const Clock& clock_;
+  std::uint64_t sequence_ = service_.GetStatus().last_sequence;
+  std::optional<SteadyTime> written_at_;
+};
+
+// Clients come first where the processor is short, and while they write the log's syncs get in
+// between what this thread writes. Harmless where it cannot be done.
+void YieldToClients(DbService& service, const Clock& clock) {
   constexpr int kNice = 10;
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
-  PaceWritesOfThisThread([] {});
+  PaceWritesOfThisThread(
+      [] {}, [watch = WriteWatch(service, clock)]() mutable { return watch.HasWrites(); });
 }
 
 class BackupWriter {
@@ -156,7 +179,7 @@ Status BackupWriter::WriteHalves() {
   for (const Role role : kRoles) {
     if (pinned_.view(role) == nullptr) continue;
     threads.emplace_back([this, role] {
-      YieldToClients();
+      YieldToClients(service_, clock_);
       Half& half = halves_[Index(role)];
       half.outcome = WriteHalf(role, half);
     });
@@ -223,14 +246,14 @@ Status BackupWriter::CompressHalf(Half& half, const std::string& raw_path) {
   progress_.SetStage("compress");
   auto packed = CompressFile(raw_path, path, request_.compression_level, progress_.Step());
   if (!packed) return Fail(packed.error());
-  manifest.bytes = packed->packed.bytes;
-  manifest.sha256 = packed->packed.sha256;
+  manifest.bytes = packed->bytes;
+  manifest.sha256 = packed->sha256;
   auto file = OpenFile(path, 0);
   if (!file) return Fail(file.error());
-  auto sums = UnpackFile(file->get(), true, manifest.raw_bytes, "", progress_.Step());
-  if (!sums) return Fail(sums.error());
-  if (sums->raw.sha256 != manifest.raw_sha256 || sums->packed != packed->packed)
-    return Fail(ErrorCode::kCorruption, "what was compressed does not unpack to the same");
+  const auto read_back = CheckUnpacksTo(file->get(), raw_path, progress_.Step());
+  if (!read_back) return Fail(read_back.error());
+  if (*read_back != *packed)
+    return Fail(ErrorCode::kCorruption, "what was compressed reads back as something else");
   std::error_code ignored;
   std::filesystem::remove(raw_path, ignored);
   return SyncFile(path);

@@ -110,11 +110,33 @@ TEST(BackupCodec, WhatIsCutShortIsFound) {
   const test::TempDir dir;
   std::ofstream(dir.File("raw"), std::ios::binary) << std::string(300000, 'x');
   const auto step = [](std::uint64_t) { return Status{}; };
-  const auto sums = Must(CompressFile(dir.File("raw"), dir.File("packed"), 3, step));
-  fs::resize_file(dir.File("packed"), sums.packed.bytes - 1);
+  const FileSum sum = Must(CompressFile(dir.File("raw"), dir.File("packed"), 3, step));
+  fs::resize_file(dir.File("packed"), sum.bytes - 1);
   const UniqueFd file = Must(OpenFile(dir.File("packed"), 0));
 
   EXPECT_TRUE(FailsWith(UnpackFile(file.get(), true, 300000, "", step), ErrorCode::kCorruption));
+  EXPECT_TRUE(FailsWith(CheckUnpacksTo(file.get(), dir.File("raw"), step), ErrorCode::kCorruption));
+}
+
+TEST(BackupCodec, WhatWasCompressedIsComparedWithItsSource) {
+  const test::TempDir dir;
+  const std::string bytes(3'000'000, 'x');
+  const auto write = [&dir](const std::string& content) {
+    std::ofstream(dir.File("raw"), std::ios::binary) << content;
+  };
+  write(bytes);
+  const auto step = [](std::uint64_t) { return Status{}; };
+  const FileSum sum = Must(CompressFile(dir.File("raw"), dir.File("packed"), 3, step));
+  const UniqueFd file = Must(OpenFile(dir.File("packed"), 0));
+  EXPECT_EQ(Must(CheckUnpacksTo(file.get(), dir.File("raw"), step)), sum);
+
+  std::string other = bytes;
+  other[2'999'999] = 'y';
+  for (const std::string& different : {other, bytes + "x", bytes.substr(1), std::string()}) {
+    write(different);
+    EXPECT_TRUE(
+        FailsWith(CheckUnpacksTo(file.get(), dir.File("raw"), step), ErrorCode::kCorruption));
+  }
 }
 
 }  // namespace
