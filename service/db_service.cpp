@@ -36,6 +36,17 @@ Result<std::unique_ptr<DbService>> DbService::Open(DbServiceOptions options) {
   return std::unique_ptr<DbService>(*std::move(service));
 }
 
+void DbService::HoldRouting(const std::string&) {}
+
+std::vector<CollectionMetrics> DbService::GetCollectionMetrics() {
+  return {};
+}
+
+const RecentErrors& DbService::recent_errors() const {
+  static const RecentErrors kNone;
+  return kNone;
+}
+
 Status DbService::Put(const Collection& collection, std::string_view key, std::string_view value) {
   return Write([&](Transaction& transaction) { return transaction.Put(collection, key, value); });
 }

@@ -84,6 +84,7 @@ struct RoutingStatus {
   double effective_percentage = 0;  // 0 while a flip is refused or unified is not in sync
   bool is_refused =
       false;  // the newest flag asked for unified when it could not serve; set it again once it can
+  std::string hold_reason;  // why every key goes to legacy whatever the flags say; "" = none does
   std::string reason;       // why effective differs from desired; "" when it does not
   std::uint64_t flips = 0;  // changes of the effective routing since start
 };
@@ -113,7 +114,8 @@ struct ServiceStatus {
 };
 
 // Reads of one thread. Snapshots are held from the first read of a turn until EndTurn: call EndTurn
-// when the event loop turns, or after each use. A forgotten turn makes both store files grow.
+// when the event loop turns, or after each use, and before a write that blocks: a restore waits for
+// snapshots while it lets writes wait. A forgotten turn makes both store files grow.
 class Session : public RecordReader {
  public:
   virtual void EndTurn() noexcept = 0;
@@ -140,7 +142,11 @@ class DbService {
   // is refused and stays refused until flags are published again. Returns kRefused with what is
   // missing, for the caller's user.
   virtual Status JudgeFlags() = 0;
-  // The same question without an effect: may `rule` be put into force now?
+  // Sends every key to legacy whatever the flags say: no read that begins after the return asks
+  // unified, as long as legacy may serve. "" ends that. What is in force does not outlive the
+  // process.
+  virtual void HoldRouting(const std::string& reason);
+  // The same question as JudgeFlags' without an effect: may `rule` be put into force now?
   virtual Status MayApply(const FlagRule& rule) = 0;
 
   [[nodiscard]] virtual std::unique_ptr<Session> NewSession() = 0;
@@ -172,6 +178,10 @@ class DbService {
 
   [[nodiscard]] virtual ServiceStatus GetStatus() = 0;
   [[nodiscard]] virtual MetricsSnapshot GetMetrics() = 0;
+  // By collection; sums more than GetMetrics does.
+  [[nodiscard]] virtual std::vector<CollectionMetrics> GetCollectionMetrics();
+  // What reads and followers met of late.
+  [[nodiscard]] virtual const RecentErrors& recent_errors() const;
 
   // The operator's word that the legacy store, changed by another process (I8), is to be used as it
   // is. It catches up from the log and serves; unified, which may differ now, needs a new fill.

@@ -481,6 +481,14 @@ Status DbServiceImpl::MayApply(const FlagRule& rule, FollowerState state) {
                                        "): legacy goes on answering");
 }
 
+namespace {
+
+std::string HeldText(const std::string& reason) {
+  return "every key goes to legacy whatever the flags say: " + reason;
+}
+
+}  // namespace
+
 Status DbServiceImpl::JudgeFlags() {
   const auto snapshot = flags_.Current();
   shadow_->SetShare(snapshot->shadow_share());
@@ -490,6 +498,11 @@ Status DbServiceImpl::JudgeFlags() {
       state == FollowerState::kFailed ? Status{} : MayApply(snapshot->unified(), state);
   {
     MutexLock lock(routing_mutex_);
+    if (!hold_reason_.empty()) {
+      const FlagRule& rule = snapshot->unified();
+      const bool wants_unified = rule.enabled() && (rule.share() > 0 || !rule.allow().empty());
+      return wants_unified ? Status(Fail(ErrorCode::kRefused, HeldText(hold_reason_))) : Status{};
+    }
     refused_load_.store(may_apply ? 0 : snapshot->load_count);
     refusal_ = may_apply ? "" : may_apply.error().message;
   }
@@ -497,11 +510,24 @@ Status DbServiceImpl::JudgeFlags() {
   return may_apply;
 }
 
+void DbServiceImpl::HoldRouting(const std::string& reason) {
+  {
+    MutexLock lock(routing_mutex_);
+    hold_reason_ = reason;
+    if (!reason.empty()) refused_load_.store(kEveryLoad);
+  }
+  if (reason.empty()) {
+    (void)JudgeFlags();  // what it refuses stands in the status
+  } else {
+    UpdateRouting();
+  }
+}
+
 void DbServiceImpl::UpdateRouting() {
   if (!followers_[0] || !followers_[1] || switch_gate_.is_closed()) return;
   const auto snapshot = flags_.Current();
   MutexLock lock(routing_mutex_);
-  const bool is_refused = snapshot->load_count != 0 && refused_load_.load() == snapshot->load_count;
+  const bool is_refused = IsRefused(refused_load_.load(), snapshot->load_count);
   const bool is_unified_in_sync = follower(Role::kUnified).is_in_sync();
   const bool is_legacy_in_sync = follower(Role::kLegacy).is_in_sync();
   std::uint32_t effective = !is_refused && is_unified_in_sync ? snapshot->unified().share() : 0;
@@ -647,9 +673,12 @@ ServiceStatus DbServiceImpl::GetStatus() {
     MutexLock lock(routing_mutex_);
     status.routing.effective_percentage = effective_share_ / 1000.0;
     status.routing.flips = flips_;
+    status.routing.hold_reason = hold_reason_;
     status.routing.is_refused =
-        snapshot->load_count != 0 && refused_load_.load() == snapshot->load_count;
+        hold_reason_.empty() && IsRefused(refused_load_.load(), snapshot->load_count);
     if (status.routing.is_refused) status.routing.reason = "the flip was refused: " + refusal_;
+    if (!hold_reason_.empty() && status.routing.desired_percentage > 0)
+      status.routing.reason = HeldText(hold_reason_);
   }
   const FollowerStatus& unified = status.followers[Index(Role::kUnified)];
   if (status.routing.reason.empty() &&

@@ -36,6 +36,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   CollectionCatalog& catalog() override { return catalog_; }
   FlagStore& flags() override { return flags_; }
   Status JudgeFlags() override SB_EXCLUDES(routing_mutex_);
+  void HoldRouting(const std::string& reason) override SB_EXCLUDES(routing_mutex_);
   Status MayApply(const FlagRule& rule) override;
   std::unique_ptr<Session> NewSession() override;
   void Submit(WriteOp& op) override { pipeline_->Submit(op); }
@@ -49,6 +50,10 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Status Detach(bool force) override;
   ServiceStatus GetStatus() override SB_EXCLUDES(routing_mutex_);
   MetricsSnapshot GetMetrics() override { return metrics_.Snapshot(); }
+  std::vector<CollectionMetrics> GetCollectionMetrics() override {
+    return metrics_.CollectionSnapshot(catalog_);
+  }
+  const RecentErrors& recent_errors() const override { return metrics_.recent_errors(); }
   Status AcceptForeignLegacy() override;
   Status RunOnStore(Role role, StoreTask task, std::chrono::milliseconds wait_max) override {
     return follower(role).RunTask(std::move(task), wait_max);
@@ -143,9 +148,12 @@ class DbServiceImpl final : public DbService, private FillAccess {
 
   std::function<Status()> flip_gate_;  // set before the first flag; empty = open
 
-  std::atomic<std::uint64_t> refused_load_{0};  // FlagSnapshot::load_count that JudgeFlags refused
+  // FlagSnapshot::load_count that JudgeFlags refused, kEveryLoad while routing is held. Changed
+  // under routing_mutex_.
+  std::atomic<std::uint64_t> refused_load_{0};
   Mutex routing_mutex_;
   std::string refusal_ SB_GUARDED_BY(routing_mutex_);
+  std::string hold_reason_ SB_GUARDED_BY(routing_mutex_);
   std::uint32_t effective_share_ SB_GUARDED_BY(routing_mutex_) = 0;
   std::uint64_t flips_ SB_GUARDED_BY(routing_mutex_) = 0;
 

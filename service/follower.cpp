@@ -311,10 +311,10 @@ Status Follower::Apply(std::span<const Effect> effects, const StoreState& state)
   }
   Status applied = Failpoint("follower.apply");
   if (applied) applied = backend_->Apply(effects, state);
-  auto& metrics = metrics_->Of(options_.role, Operation::kApply);
-  metrics.latency.Record(std::chrono::steady_clock::now() - start);
+  metrics_->Of(nullptr, options_.role, Operation::kApply)
+      .latency.Record(std::chrono::steady_clock::now() - start);
   if (!applied) {
-    MetricsBlock::Add(metrics.errors);
+    metrics_->CountError(nullptr, options_.role, Operation::kApply, "", applied.error());
     failures_.fetch_add(1);
     return applied;
   }

@@ -45,6 +45,21 @@ tl::unexpected<Error> LeftService(Role role) {
 
 }  // namespace
 
+// A read of a store that is under way, for as long as it lives.
+class ReadPath::ReadMark {
+ public:
+  ReadMark(MetricsBlock& metrics, Role role) : metrics_(metrics), role_(role) {
+    metrics_.BeginRead(role, SteadyClock::now());
+  }
+  ~ReadMark() { metrics_.EndRead(role_); }
+  ReadMark(const ReadMark&) = delete;
+  ReadMark& operator=(const ReadMark&) = delete;
+
+ private:
+  MetricsBlock& metrics_;
+  const Role role_;
+};
+
 ReadPath::ReadPath(const ReadContext& context)
     : context_(context),
       router_(context.flags, context.refused_load),
@@ -58,8 +73,9 @@ void ReadPath::EndTurn() noexcept {
   }
 }
 
-void ReadPath::CountError(Role role, Operation operation) {
-  if (!context_.gate.is_closed()) MetricsBlock::Add(metrics_->Of(role, operation).errors);
+void ReadPath::CountError(Role role, Operation operation, const Collection* collection,
+                          std::string_view key, const Error& error) {
+  if (!context_.gate.is_closed()) metrics_->CountError(collection, role, operation, key, error);
   if (views_[Index(role)]) views_[Index(role)]->End();
   tags_[Index(role)] = kNoTag;
 }
@@ -136,18 +152,20 @@ Result<std::optional<std::string_view>> ReadPath::Get(const Collection& collecti
   const std::uint64_t version = context_.memtable.version();
   if (Memtable::IsEmpty(version) && tags_[Index(role)] == Memtable::SnapshotTag(version))
       [[likely]] {
+    metrics_->BeginRead(role, start);
     auto value = views_[Index(role)]->Get(collection, key);
+    metrics_->EndRead(role);
     if (value) [[likely]] {
-      metrics_->Of(role, Operation::kGet).latency.Record(SteadyClock::now() - start);
+      Record(collection, role, Operation::kGet, start);
       return value;
     }
-    CountError(role, Operation::kGet);
+    CountError(role, Operation::kGet, &collection, key, value.error());
     value = GetSlow(collection, key, Other(role), value.error());
-    metrics_->Of(role, Operation::kGet).latency.Record(SteadyClock::now() - start);
+    Record(collection, role, Operation::kGet, start);
     return value;
   }
   auto value = PastSwitches([&] { return GetSlow(collection, key, role, std::nullopt); });
-  metrics_->Of(role, Operation::kGet).latency.Record(SteadyClock::now() - start);
+  Record(collection, role, Operation::kGet, start);
   return value;
 }
 
@@ -182,6 +200,7 @@ Result<std::optional<std::string_view>> ReadPath::GetSlow(const Collection& coll
       if (opened && !IsFresh(role)) continue;
     }
     if (opened) {
+      const ReadMark mark(*metrics_, role);
       auto value = views_[Index(role)]->Get(collection, key);
       if (value) {
         if (last_error) MetricsBlock::Add(metrics_->failovers);
@@ -191,7 +210,7 @@ Result<std::optional<std::string_view>> ReadPath::GetSlow(const Collection& coll
     } else {
       last_error = opened.error();
     }
-    CountError(role, Operation::kGet);
+    CountError(role, Operation::kGet, &collection, key, *last_error);
     ++failure_count;
     desired = Other(role);
   }
@@ -207,19 +226,19 @@ Result<T> ReadPath::WithFailover(Operation operation, const Collection* collecti
   bool may_retry = true;
   Result<T> result = attempt(*first, may_retry);
   if (!result) {
-    CountError(*first, operation);
+    CountError(*first, operation, collection, key, result.error());
     auto second = Serving(Other(*first), collection);
     if (may_retry && second && *second != *first) {
       result = attempt(*second, may_retry);
       if (result) {
         MetricsBlock::Add(metrics_->failovers);
       } else {
-        CountError(*second, operation);
+        CountError(*second, operation, collection, key, result.error());
       }
     }
   }
   // Counted where it was sent first, like its error: an error rate is errors by operations.
-  metrics_->Of(*first, operation).latency.Record(SteadyClock::now() - start);
+  metrics_->Of(collection, *first, operation).latency.Record(SteadyClock::now() - start);
   return result;
 }
 
@@ -239,7 +258,7 @@ Result<std::vector<std::optional<std::string>>> ReadPath::MultiGet(
     }
     return attempted;
   });
-  metrics_->Of(counted, Operation::kMultiGet).latency.Record(SteadyClock::now() - start);
+  Record(collection, counted, Operation::kMultiGet, start);
   return values;
 }
 
@@ -247,7 +266,7 @@ Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
     const Collection& collection, std::span<const std::string_view> keys,
     std::optional<Role> avoided, std::optional<Role>& failed) {
   const auto fail = [&](Role role, const Error& error) {
-    CountError(role, Operation::kMultiGet);
+    CountError(role, Operation::kMultiGet, &collection, "", error);
     failed = role;
     return Fail(error);
   };
@@ -285,6 +304,7 @@ Result<std::vector<std::optional<std::string>>> ReadPath::TryMultiGet(
     }
   }
   for (const auto& [position, role] : missing) {
+    const ReadMark mark(*metrics_, role);
     auto value = views_[Index(role)]->Get(collection, keys[position]);
     if (!value) return fail(role, value.error());
     if (*value) values[position] = std::string(**value);

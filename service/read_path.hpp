@@ -60,7 +60,12 @@ class ReadPath final : public RecordReader {
  private:
   static constexpr std::uint64_t kNoTag = UINT64_MAX;
   static constexpr int kOptimisticOpens = 3;
+  class ReadMark;
 
+  void Record(const Collection& collection, Role role, Operation operation, SteadyTime start) {
+    metrics_->Of(&collection, role, operation)
+        .latency.Record(std::chrono::steady_clock::now() - start);
+  }
   // `last_error`: what the other role has said already.
   Result<std::optional<std::string_view>> GetSlow(const Collection& collection,
                                                   std::string_view key, Role desired,
@@ -108,7 +113,9 @@ class ReadPath final : public RecordReader {
   // here, with the lock held, so that no writer can make it stale again.
   Result<bool> EnsureFresh(Role role, const Collection* collection, int attempt)
       SB_REQUIRES_SHARED(context_.memtable.mutex());
-  void CountError(Role role, Operation operation);
+  // `collection` null: of all; `key` may be "".
+  void CountError(Role role, Operation operation, const Collection* collection,
+                  std::string_view key, const Error& error);
 
   const ReadContext context_;
   Router router_;

@@ -26,12 +26,19 @@ inline std::optional<Role> ServingRole(Role desired, bool is_desired_covered,
   return std::nullopt;
 }
 
+// As a refused load: every load is, those to come included.
+inline constexpr std::uint64_t kEveryLoad = UINT64_MAX;
+
+inline bool IsRefused(std::uint64_t refused_load, std::uint64_t load_count) {
+  return refused_load == kEveryLoad || (load_count != 0 && refused_load == load_count);
+}
+
 // One thread's way to the desired role: the newest snapshot's rule, looked up by name once per
 // snapshot.
 class Router {
  public:
-  // `refused_load` is the load_count of the snapshot that JudgeFlags refused, 0 for none; both
-  // outlive this.
+  // `refused_load` is the load_count of the snapshot that JudgeFlags refused, 0 for none,
+  // kEveryLoad while routing is held; both outlive this.
   Router(const FlagStore& flags, const std::atomic<std::uint64_t>& refused_load)
       : reader_(flags), refused_load_(refused_load) {}
 
@@ -42,9 +49,8 @@ class Router {
       load_count_ = snapshot.load_count;
       rule_ = &snapshot.unified();
     }
-    return DesiredRole(
-        *rule_, load_count_ != 0 && refused_load_.load(std::memory_order_relaxed) == load_count_,
-        key);
+    return DesiredRole(*rule_,
+                       IsRefused(refused_load_.load(std::memory_order_relaxed), load_count_), key);
   }
 
  private:

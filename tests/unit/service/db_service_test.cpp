@@ -156,6 +156,36 @@ TEST_F(DbServiceTest, MayApplyAsksWithoutAnEffect) {
   EXPECT_FALSE(world_.service->GetStatus().routing.is_refused);
 }
 
+TEST_F(DbServiceTest, HeldRoutingIsLegacyWhateverTheFlagsSay) {
+  world_.Open();
+  Must(world_.Put("users", "a", "1"));
+  world_.Drain();
+  Must(world_.Flip(100));
+  const auto reads_of_unified = [&] {
+    return world_.Metrics(Role::kUnified, Operation::kGet).latency.Count();
+  };
+  EXPECT_EQ(world_.Get("users", "a"), "1");
+  EXPECT_EQ(reads_of_unified(), 1u);
+
+  world_.service->HoldRouting("somebody said so");
+  EXPECT_EQ(world_.Get("users", "a"), "1");
+  ASSERT_TRUE(FailsWith(world_.Flip(50), ErrorCode::kRefused)) << "also for flags that come later";
+  EXPECT_EQ(world_.Get("users", "a"), "1");
+  EXPECT_EQ(reads_of_unified(), 1u);
+  RoutingStatus routing = world_.service->GetStatus().routing;
+  EXPECT_EQ(routing.desired_percentage, 50);
+  EXPECT_EQ(routing.effective_percentage, 0);
+  EXPECT_EQ(routing.hold_reason, "somebody said so");
+  EXPECT_NE(routing.reason.find("somebody said so"), std::string::npos);
+  EXPECT_TRUE(IsOk(world_.Flip(0))) << "legacy is what it wants";
+
+  Must(world_.service->JudgeFlags());
+  world_.service->HoldRouting("");
+  Must(world_.Flip(100));
+  EXPECT_EQ(world_.Get("users", "a"), "1");
+  EXPECT_EQ(reads_of_unified(), 2u);
+}
+
 TEST_F(DbServiceTest, FlipsAreCountedAndReported) {
   world_.Open();
   Must(world_.Flip(25));

@@ -66,8 +66,8 @@ TEST(Metrics, ABlockThatIsGivenBackStaysInTheSum) {
   MetricsRegistry registry;
   for (int i = 0; i < 5; ++i) {
     const auto block = registry.NewBlock();
-    MetricsBlock::Add(block->Of(Role::kUnified, Operation::kScan).errors, 2);
-    block->Of(Role::kUnified, Operation::kScan).latency.Record(1us);
+    MetricsBlock::Add(block->Of(nullptr, Role::kUnified, Operation::kScan).errors, 2);
+    block->Of(nullptr, Role::kUnified, Operation::kScan).latency.Record(1us);
     MetricsBlock::Add(block->memtable_hits);
     MetricsBlock::Add(block->failovers, 3);
   }
@@ -80,6 +80,60 @@ TEST(Metrics, ABlockThatIsGivenBackStaysInTheSum) {
   EXPECT_EQ(sum.Of(Role::kLegacy, Operation::kScan).errors, 0u);
   EXPECT_EQ(sum.memtable_hits, 6u);
   EXPECT_EQ(sum.failovers, 15u);
+}
+
+TEST(Metrics, CollectionsAreCountedEachOnItsOwnUpToALimit) {
+  CollectionCatalog catalog;
+  MetricsRegistry registry;
+  const auto read = [&](const Collection& collection) {
+    const auto block = registry.NewBlock();
+    block->Of(&collection, Role::kLegacy, Operation::kGet).latency.Record(1us);
+  };
+  const Collection& first = **catalog.Intern("first");
+  read(first);
+  read(first);
+  for (std::size_t i = 0; i < MetricsBlock::kCollectionsCounted + 5; ++i)
+    read(**catalog.Intern("c" + std::to_string(i)));
+
+  const auto all = registry.CollectionSnapshot(catalog);
+  ASSERT_EQ(all.size(), MetricsBlock::kCollectionsCounted + 1);
+  EXPECT_EQ(all.front().name, "first");
+  EXPECT_EQ(all.front().Of(Role::kLegacy, Operation::kGet).latency.Count(), 2u);
+  EXPECT_EQ(all.back().name, "");
+  EXPECT_EQ(all.back().Of(Role::kLegacy, Operation::kGet).latency.Count(), 6u);
+  EXPECT_EQ(registry.Snapshot().Of(Role::kLegacy, Operation::kGet).latency.Count(),
+            MetricsBlock::kCollectionsCounted + 7);
+}
+
+TEST(Metrics, AReadThatIsUnderWayShows) {
+  MetricsRegistry registry;
+  const auto block = registry.NewBlock();
+  const SteadyTime begun{5s};
+  block->BeginRead(Role::kUnified, begun);
+  EXPECT_EQ(registry.Snapshot().reads_under_way[Index(Role::kUnified)],
+            std::vector<SteadyTime>{begun});
+  EXPECT_TRUE(registry.Snapshot().reads_under_way[Index(Role::kLegacy)].empty());
+  block->EndRead(Role::kUnified);
+  EXPECT_TRUE(registry.Snapshot().reads_under_way[Index(Role::kUnified)].empty());
+}
+
+TEST(RecentErrors, KeepsTheNewestWithoutTheKeyItself) {
+  CollectionCatalog catalog;
+  MetricsRegistry registry;
+  const auto block = registry.NewBlock();
+  block->CountError(*catalog.Intern("users"), Role::kUnified, Operation::kGet, "secret",
+                    Error{ErrorCode::kCorruption, std::string(10000, 'm')});
+  block->CountError(nullptr, Role::kUnified, Operation::kApply, "",
+                    Error{ErrorCode::kIo, "failed"});
+
+  const auto errors = registry.recent_errors().List();
+  ASSERT_GE(errors.size(), 1u) << "at most one a millisecond is kept";
+  EXPECT_EQ(errors.front().collection, "users");
+  EXPECT_EQ(errors.front().operation, "get");
+  EXPECT_NE(errors.front().key_hash, 0u);
+  EXPECT_EQ(errors.front().message.size(), RecentErrors::kMessageBytesMax);
+  EXPECT_EQ(registry.recent_errors().CorruptionCount(Role::kUnified), 1u);
+  EXPECT_EQ(registry.Snapshot().Of(Role::kUnified, Operation::kApply).errors, 1u);
 }
 
 }  // namespace
