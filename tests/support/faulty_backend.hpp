@@ -52,6 +52,9 @@ class FaultyStore {
   // Scans fail after that many records; negative: they don't.
   void FailScansAfter(int records) { scan_limit_ = records; }
   [[nodiscard]] int scan_limit() const { return scan_limit_; }
+  // Reads of one record fail.
+  void FailGets(bool do_fail) { do_gets_fail_ = do_fail; }
+  [[nodiscard]] bool do_gets_fail() const { return do_gets_fail_; }
 
   Status RunHook(Call call) {
     Hook hook;
@@ -77,6 +80,7 @@ class FaultyStore {
 
   const std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
   std::atomic<int> scan_limit_{-1};
+  std::atomic<bool> do_gets_fail_{false};
   mutable Mutex mutex_;
   ContentPtr durable_ SB_GUARDED_BY(mutex_);
   Hook hook_ SB_GUARDED_BY(mutex_);
@@ -91,6 +95,7 @@ class FaultyReadView final : public ReadView {
   [[nodiscard]] bool is_active() const noexcept override { return inner_->is_active(); }
   Result<std::optional<std::string_view>> Get(const Collection& collection,
                                               std::string_view key) override {
+    if (disk_->do_gets_fail()) return Fail(ErrorCode::kIo, "the disk does not read");
     return inner_->Get(collection, key);
   }
   Status Scan(const Collection& collection, std::string_view from, const Visitor& visit) override {
