@@ -1,5 +1,6 @@
 #include "common/log.hpp"
 
+#include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -16,9 +17,15 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+const std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt>& RecentLines() {
+  static const auto sink = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kRecentLogLinesMax);
+  return sink;
+}
+
 spdlog::logger& Logger() {
   static const auto logger = [] {
     auto made = spdlog::stderr_color_mt("switchback");
+    made->sinks().push_back(RecentLines());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
     made->flush_on(spdlog::level::debug);
     return made;
@@ -36,6 +43,14 @@ bool IsLogged(LogLevel level) {
 }
 void WriteLogLine(LogLevel level, std::string_view line) {
   Logger().log(ToSpdlog(level), line);
+}
+
+std::vector<std::string> RecentLogLines() {
+  std::vector<std::string> lines = RecentLines()->last_formatted();
+  for (std::string& line : lines) {
+    while (!line.empty() && line.back() == '\n') line.pop_back();
+  }
+  return lines;
 }
 
 }  // namespace switchback

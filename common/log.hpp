@@ -5,8 +5,10 @@
 
 #include <fmt/core.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace switchback {
 
@@ -16,6 +18,9 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 void SetLogLevel(LogLevel level);
 bool IsLogged(LogLevel level);
 void WriteLogLine(LogLevel level, std::string_view line);
+// The newest lines, the oldest of them first: at most kRecentLogLinesMax.
+inline constexpr std::size_t kRecentLogLinesMax = 500;
+std::vector<std::string> RecentLogLines();
 
 template <class... Args>
 void Log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
