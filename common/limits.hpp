@@ -50,6 +50,11 @@ inline constexpr std::size_t kLogSpareFileCountMax = 2;
 // A file that is begun while no spare is ready, so that a write hardly waits for its making.
 inline constexpr std::uint64_t kLogHurriedFileBytes = 1ull << 20;
 
+// Events that are remembered for those who watch (service/event_hub.hpp), and the data of one.
+inline constexpr std::size_t kEventCountMax = 2048;
+inline constexpr std::size_t kEventBytesMax = 4u << 20;
+inline constexpr std::size_t kEventDataBytesMax = 64u << 10;
+
 // How long writers wait at a limit before they get kBusy.
 inline constexpr std::chrono::milliseconds kBackpressureWaitMax{15000};
 // A follower that holds the memtable at its budget and makes no progress for this long leaves
