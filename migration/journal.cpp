@@ -45,6 +45,21 @@ std::string Column(sqlite3_stmt* row, int index) {
   return std::string(SqliteColumnBytes(row, index));
 }
 
+// Of a row of kOperationColumns.
+constexpr std::string_view kOperationColumns =
+    "SELECT id, kind, actor, reason, status, started_at, ended_at, detail FROM operations";
+OperationRecord OperationOf(sqlite3_stmt* row) {
+  return {sqlite3_column_int64(row, 0),
+          Column(row, 1),
+          Column(row, 2),
+          Column(row, 3),
+          Column(row, 4),
+          Column(row, 5),
+          Column(row, 6),
+          Column(row, 7),
+          {}};
+}
+
 // A transaction that is undone unless it is committed.
 class SqliteTransaction {
  public:
@@ -151,21 +166,25 @@ Result<std::int64_t> Journal::BeginOperation(std::string_view kind, std::string_
       Run("INSERT INTO operations(kind, actor, reason, status, started_at, ended_at, detail)"
           " VALUES(?1, ?2, ?3, 'running', ?4, '', '{}')",
           Texts({kind, actor, reason, now})));
-  return sqlite3_last_insert_rowid(db_.get());
+  const std::int64_t operation = sqlite3_last_insert_rowid(db_.get());
+  Tell(operation);
+  return operation;
 }
 
 Status Journal::BeginStep(std::int64_t operation, std::string_view step) {
   MutexLock lock(mutex_);
   const std::string now = Now();
   const auto texts = Texts({step, now});
-  return Run(
-      "INSERT INTO steps(operation, name, status, started_at, ended_at, detail)"
-      " VALUES(?3, ?1, 'running', ?2, '', '') ON CONFLICT(operation, name) DO UPDATE SET"
-      " status = 'running', started_at = excluded.started_at, ended_at = '', detail = ''",
-      [&](sqlite3_stmt* statement) {
-        texts(statement);
-        sqlite3_bind_int64(statement, 3, operation);
-      });
+  SB_RETURN_IF_ERROR(
+      Run("INSERT INTO steps(operation, name, status, started_at, ended_at, detail)"
+          " VALUES(?3, ?1, 'running', ?2, '', '') ON CONFLICT(operation, name) DO UPDATE SET"
+          " status = 'running', started_at = excluded.started_at, ended_at = '', detail = ''",
+          [&](sqlite3_stmt* statement) {
+            texts(statement);
+            sqlite3_bind_int64(statement, 3, operation);
+          }));
+  Tell(operation, {std::string(step), "running", now, "", ""});
+  return {};
 }
 
 Status Journal::EndStep(std::int64_t operation, std::string_view step, std::string_view status,
@@ -173,12 +192,14 @@ Status Journal::EndStep(std::int64_t operation, std::string_view step, std::stri
   MutexLock lock(mutex_);
   const std::string now = Now();
   const auto texts = Texts({step, status, now, detail});
-  return Run(
+  SB_RETURN_IF_ERROR(Run(
       "UPDATE steps SET status = ?2, ended_at = ?3, detail = ?4 WHERE name = ?1 AND operation = ?5",
       [&](sqlite3_stmt* statement) {
         texts(statement);
         sqlite3_bind_int64(statement, 5, operation);
-      });
+      }));
+  Tell(operation, {std::string(step), std::string(status), "", now, std::string(detail)});
+  return {};
 }
 
 Status Journal::EndOperation(std::int64_t operation, std::string_view status,
@@ -186,11 +207,32 @@ Status Journal::EndOperation(std::int64_t operation, std::string_view status,
   MutexLock lock(mutex_);
   const std::string now = Now();
   const auto texts = Texts({status, now, detail_json});
-  return Run("UPDATE operations SET status = ?1, ended_at = ?2, detail = ?3 WHERE id = ?4",
-             [&](sqlite3_stmt* statement) {
-               texts(statement);
-               sqlite3_bind_int64(statement, 4, operation);
-             });
+  SB_RETURN_IF_ERROR(
+      Run("UPDATE operations SET status = ?1, ended_at = ?2, detail = ?3 WHERE id = ?4",
+          [&](sqlite3_stmt* statement) {
+            texts(statement);
+            sqlite3_bind_int64(statement, 4, operation);
+          }));
+  Tell(operation);
+  return {};
+}
+
+void Journal::SetListener(Listener listener) {
+  MutexLock lock(mutex_);
+  listener_ = std::move(listener);
+}
+
+// What cannot be read again is not told: the journal itself is written.
+void Journal::Tell(std::int64_t operation, OperationStep step) {
+  if (!listener_) return;
+  OperationRecord record;
+  const auto read = Run(
+      std::string(kOperationColumns) + " WHERE id = ?1",
+      [&](sqlite3_stmt* statement) { sqlite3_bind_int64(statement, 1, operation); },
+      [&](sqlite3_stmt* row) { record = OperationOf(row); });
+  if (!read || record.id == 0) return;
+  if (!step.name.empty()) record.steps.push_back(std::move(step));
+  listener_(record);
 }
 
 Result<std::vector<OperationRecord>> Journal::Operations(std::string_view kind,
@@ -199,23 +241,12 @@ Result<std::vector<OperationRecord>> Journal::Operations(std::string_view kind,
   std::vector<OperationRecord> operations;
   const auto texts = Texts({kind});
   SB_RETURN_IF_ERROR(Run(
-      "SELECT id, kind, actor, reason, status, started_at, ended_at, detail FROM operations"
-      " WHERE ?1 = '' OR kind = ?1 ORDER BY id DESC LIMIT ?2",
+      std::string(kOperationColumns) + " WHERE ?1 = '' OR kind = ?1 ORDER BY id DESC LIMIT ?2",
       [&](sqlite3_stmt* statement) {
         texts(statement);
         sqlite3_bind_int64(statement, 2, static_cast<std::int64_t>(count_max));
       },
-      [&](sqlite3_stmt* row) {
-        operations.push_back({sqlite3_column_int64(row, 0),
-                              Column(row, 1),
-                              Column(row, 2),
-                              Column(row, 3),
-                              Column(row, 4),
-                              Column(row, 5),
-                              Column(row, 6),
-                              Column(row, 7),
-                              {}});
-      }));
+      [&](sqlite3_stmt* row) { operations.push_back(OperationOf(row)); }));
   for (OperationRecord& operation : operations) {
     SB_RETURN_IF_ERROR(Run(
         "SELECT name, status, started_at, ended_at, detail FROM steps WHERE operation = ?1"

@@ -78,6 +78,11 @@ class Journal {
                  std::string_view detail) SB_EXCLUDES(mutex_);
   Status EndOperation(std::int64_t operation, std::string_view status, std::string_view detail_json)
       SB_EXCLUDES(mutex_);
+  // Called with each operation that begins or ends, and with each step that does: the operation as
+  // it is now and in `steps` that one step. On the caller's thread with the journal locked: it must
+  // be quick and must not call the journal. Empty: nobody.
+  using Listener = std::function<void(const OperationRecord&)>;
+  void SetListener(Listener listener) SB_EXCLUDES(mutex_);
   // The newest first, at most `count_max`, of one kind or ("") all.
   Result<std::vector<OperationRecord>> Operations(std::string_view kind, std::size_t count_max)
       SB_EXCLUDES(mutex_);
@@ -110,12 +115,14 @@ class Journal {
   using Row = std::function<void(sqlite3_stmt*)>;
   // Runs one statement to its end; `row` sees each row.
   Status Run(std::string_view sql, const Bind& bind, const Row& row = {}) SB_REQUIRES(mutex_);
+  void Tell(std::int64_t operation, OperationStep step = {}) SB_REQUIRES(mutex_);
   Status DeleteFinding(std::string_view list, std::string_view collection, std::string_view key)
       SB_REQUIRES(mutex_);
   [[nodiscard]] std::string Now() const;
 
   Mutex mutex_;
   SqliteHandle db_ SB_GUARDED_BY(mutex_);
+  Listener listener_ SB_GUARDED_BY(mutex_);
   const Clock& clock_;
 };
 

@@ -94,7 +94,7 @@ Status BackupManager::Begin(const std::string& kind, const std::string& id,
                     (operation_->actor.empty() ? "" : ", for " + operation_->actor));
   const auto journal_id = journal_.BeginOperation(kJournalKind, actor, reason);
   if (!journal_id) return Fail(journal_id.error());
-  operation_ = BackupOperation{kind, id, actor, true, {}, {}, {}};
+  operation_ = BackupOperation{kind, id, actor, true, {}, {}, {}, *journal_id};
   progress_ = std::make_shared<BackupProgress>(clock_, options_.bytes_per_second);
   pending_ = Pending{std::move(work), *journal_id};
   changed_.NotifyAll();

@@ -43,6 +43,7 @@ struct BackupOperation {
   BackupProgressStatus progress;
   std::optional<Error> error;            // how it ended
   std::optional<BackupVerdict> verdict;  // of a verification
+  std::int64_t journal_id = 0;
 };
 
 // Thread-safe. Errors besides those named: kIo, kCancelled (stopping).

@@ -7,7 +7,7 @@ namespace switchback {
 
 void BackupProgress::SetStage(std::string stage) {
   MutexLock lock(mutex_);
-  stage_ = std::move(stage);
+  if (stages_.empty() || stages_.back() != stage) stages_.push_back(std::move(stage));
 }
 
 void BackupProgress::SetTotal(std::uint64_t bytes) {
@@ -40,7 +40,8 @@ Status BackupProgress::Advance(std::uint64_t bytes) {
 BackupProgressStatus BackupProgress::GetStatus() const {
   MutexLock lock(mutex_);
   BackupProgressStatus status;
-  status.stage = stage_;
+  status.stages = stages_;
+  if (!stages_.empty()) status.stage = stages_.back();
   status.bytes_done = bytes_done_;
   status.bytes_total = std::max(bytes_total_, bytes_done_);
   if (bytes_total_ == 0) return status;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backends/backend.hpp"
 #include "common/clock.hpp"
@@ -19,6 +20,7 @@ struct BackupProgressStatus {
   std::uint64_t bytes_done = 0;
   std::uint64_t bytes_total = 0;  // an estimate while the work goes on
   std::optional<double> eta_seconds;
+  std::vector<std::string> stages;  // all so far, in order; the last one is `stage`
 };
 
 // Thread-safe.
@@ -49,7 +51,7 @@ class BackupProgress {
   mutable Mutex mutex_;
   CondVar cancelled_;
   bool is_cancelled_ SB_GUARDED_BY(mutex_) = false;
-  std::string stage_ SB_GUARDED_BY(mutex_);
+  std::vector<std::string> stages_ SB_GUARDED_BY(mutex_);
   std::uint64_t bytes_done_ SB_GUARDED_BY(mutex_) = 0;
   std::uint64_t bytes_total_ SB_GUARDED_BY(mutex_) = 0;
 };

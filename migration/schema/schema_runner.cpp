@@ -75,6 +75,7 @@ class SchemaRunner::Claim {
     if (!status_) return;
     MutexLock lock(runner_.mutex_);
     runner_.running_.clear();
+    ++runner_.ended_count_;
   }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
@@ -118,6 +119,11 @@ Result<SchemaStatus> SchemaRunner::GetStatus() {
   MutexLock lock(mutex_);
   status.running = running_;
   return status;
+}
+
+SchemaActivity SchemaRunner::Activity() const {
+  MutexLock lock(mutex_);
+  return {running_, ended_count_};
 }
 
 Status SchemaRunner::CheckInSync() const {

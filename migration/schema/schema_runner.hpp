@@ -69,6 +69,12 @@ struct SchemaStatus {
   std::vector<std::string> copies;    // the newest first
 };
 
+// Cheap to ask for.
+struct SchemaActivity {
+  std::string running;            // the operation under way; "" when none
+  std::uint64_t ended_count = 0;  // of this process; the version may have changed with each
+};
+
 // Thread-safe. `service`, `journal` and `clock` outlive it.
 class SchemaRunner {
  public:
@@ -82,6 +88,7 @@ class SchemaRunner {
   void Stop() { is_stopping_.store(true); }
 
   Result<SchemaStatus> GetStatus() SB_EXCLUDES(mutex_);
+  [[nodiscard]] SchemaActivity Activity() const SB_EXCLUDES(mutex_);
 
   // Blocks until it is done. An Error means that nothing was begun: kConflict (another operation is
   // under way), kRefused (unified is not in sync; PlanSchema's reasons), kInvalidArgument, kBusy,
@@ -121,8 +128,9 @@ class SchemaRunner {
   const Clock& clock_;
   const SchemaRunnerOptions options_;
   std::atomic<bool> is_stopping_{false};
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::string running_ SB_GUARDED_BY(mutex_);  // what is under way; "" when nothing is
+  std::uint64_t ended_count_ SB_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace switchback

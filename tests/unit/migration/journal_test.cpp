@@ -38,6 +38,25 @@ TEST_F(JournalTest, StoreReplacesAndRemoveForgets) {
   EXPECT_EQ(Must(journal->Load("a")), std::nullopt);
 }
 
+TEST_F(JournalTest, TellsAListenerOfEachBeginningAndEnd) {
+  auto journal = Open();
+  std::vector<std::string> heard;
+  journal->SetListener([&](const OperationRecord& operation) {
+    heard.push_back(operation.kind + " " + operation.status);
+    for (const OperationStep& step : operation.steps)
+      heard.back() += ": " + step.name + " " + step.status;
+  });
+
+  const auto id = Must(journal->BeginOperation("schema", "ada", ""));
+  Must(journal->BeginStep(id, "up 1"));
+  Must(journal->EndStep(id, "up 1", "done", ""));
+  Must(journal->EndOperation(id, "failed", "{}"));
+  Must(journal->EndOperation(id + 1, "done", "{}"));  // there is none
+
+  EXPECT_EQ(heard, (std::vector<std::string>{"schema running", "schema running: up 1 running",
+                                             "schema running: up 1 done", "schema failed"}));
+}
+
 TEST_F(JournalTest, AnOperationKeepsItsStepsInOrder) {
   auto journal = Open();
   const auto id = Must(journal->BeginOperation("migration-rollback", "ada", "too slow"));
