@@ -6,6 +6,8 @@
 #include "common/log.hpp"
 #include "server/errors.hpp"
 #include "server/flag_judge.hpp"
+#include "server/http/event_json.hpp"
+#include "server/http/event_sources.hpp"
 #include "server/process.hpp"
 #include "server/version.hpp"
 
@@ -40,7 +42,7 @@ ServerConfig WithAddress(ServerConfig config) {
 }  // namespace
 
 Server::Server(const ServerConfig& config)
-    : config_(WithAddress(config)), clock_(*config.service.clock) {}
+    : config_(WithAddress(config)), clock_(*config.service.clock), events_(clock_) {}
 
 Server::~Server() {
   if (auto stopped = Stop(); !stopped) LogError("stop: {}", stopped.error().message);
@@ -187,12 +189,31 @@ void Server::StartBackups() {
   }
 }
 
+void Server::StartEvents(const ControlPlaneParts& parts) {
+  progress_ = std::make_unique<ProgressWatcher>(events_, EventSources(parts));
+  progress_->Start();
+  event_feed_ = std::make_unique<EventFeed>(events_, *progress_, clock_);
+  journal_->SetListener([this](const OperationRecord& operation) {
+    events_.Publish("operation", OperationEventJson(operation));
+    progress_->Poke();
+  });
+}
+
+void Server::StopEvents() {
+  if (event_feed_) event_feed_->Stop();
+  if (journal_) journal_->SetListener({});
+  if (progress_) progress_->Stop();
+}
+
 Status Server::StartDoors() {
   const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
+  ControlPlaneParts parts{
+      *service_, *watcher_,       *migrator_,    clock_,         [this] { return Counters(); },
+      identity,  verifier_.get(), schema_.get(), queries_.get(), backups_.get()};
+  StartEvents(parts);
+  parts.events = event_feed_.get();
   control_plane_ = std::make_unique<ControlPlane>(
-      ControlPlaneParts{*service_, *watcher_, *migrator_, clock_, [this] { return Counters(); },
-                        identity, verifier_.get(), schema_.get(), queries_.get(), backups_.get()},
-      AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
+      std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
       HttpDispatch{
           [this](const HttpRequest& request) { return control_plane_->Handle(request); },
@@ -233,6 +254,7 @@ Status Server::Stop() {
   if (is_stopped_) return {};
   is_stopped_ = true;
   if (control_plane_) control_plane_->BeginStop();
+  StopEvents();  // first, so that whoever watches hears of it at once
   if (schema_) schema_->Stop();
   if (migrator_) migrator_->Stop();  // before what it would take for a failed backup
   if (backups_) backups_->Stop();

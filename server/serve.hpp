@@ -15,9 +15,12 @@
 #include "server/config.hpp"
 #include "server/endpoints.hpp"
 #include "server/http/control_plane.hpp"
+#include "server/http/event_feed.hpp"
 #include "server/http/http_server.hpp"
+#include "server/progress_watcher.hpp"
 #include "server/resp/resp_server.hpp"
 #include "service/db_service.hpp"
+#include "service/event_hub.hpp"
 
 namespace switchback {
 
@@ -50,11 +53,14 @@ class Server {
   // kUnavailable: there are no backups.
   Result<BackupRequest> NewBackupRequest(BackupReason reason, const std::string& actor) const;
   Result<std::string> BeginBackup(const std::string& reason, const std::string& actor);
+  void StartEvents(const ControlPlaneParts& parts);
+  void StopEvents();
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 
   const ServerConfig config_;
   const Clock& clock_;
+  EventHub events_;  // outlives all who publish
   // In the order of construction; destroyed in reverse, so that each outlives its users.
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<LogArchive> archive_;  // outlives what gives it files
@@ -65,6 +71,8 @@ class Server {
   std::unique_ptr<SchemaRunner> schema_;
   std::unique_ptr<SqlQueries> queries_;
   std::unique_ptr<BackupManager> backups_;
+  std::unique_ptr<ProgressWatcher> progress_;
+  std::unique_ptr<EventFeed> event_feed_;
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<RespServer> resp_;

@@ -93,6 +93,8 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
             [&](Request, Parameters) { return HandleReady(parts, is_stopping.load()); }}),
       {"GET", "/metrics", [&](Request, Parameters) { return HandleMetrics(parts); }},
       {"GET", "/v1/status", [&](Request, Parameters) { return HandleStatus(parts); }},
+      Blocking({"GET", "/v1/events",
+                [&](Request request, Parameters) { return HandleEvents(parts, request); }}),
       {"GET", "/v1/flags", [&](Request, Parameters) { return HandleFlagList(parts); }},
       {"GET", "/v1/flags/{name}",
        [&](Request, Parameters path) { return HandleFlagGet(parts, path[0]); }},

@@ -21,6 +21,8 @@
 
 namespace switchback {
 
+class EventFeed;
+
 // How long POST /v1/drain waits when the request does not say, and at most.
 inline constexpr std::chrono::milliseconds kDrainWaitDefault{60'000};
 inline constexpr std::chrono::milliseconds kDrainWaitMax{600'000};
@@ -37,6 +39,7 @@ struct ControlPlaneParts {
   SchemaRunner* schema = nullptr;  // null: no routes for the schema and for queries
   SqlQueries* queries = nullptr;
   BackupManager* backups = nullptr;  // none: its routes say so
+  EventFeed* events = nullptr;       // none: its route says so
 };
 
 // Thread-safe.

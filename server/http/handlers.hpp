@@ -15,6 +15,10 @@ HttpResponse HandleMetrics(const ControlPlaneParts& parts);
 // GET /v1/status
 HttpResponse HandleStatus(const ControlPlaneParts& parts);
 
+// GET /v1/events?topics=a,b with Last-Event-ID: what happens, as it happens (event_stream.hpp). 503
+// when too many watch already.
+HttpResponse HandleEvents(const ControlPlaneParts& parts, const HttpRequest& request);
+
 // GET /v1/flags
 HttpResponse HandleFlagList(const ControlPlaneParts& parts);
 // GET /v1/flags/{name}: 404 for a flag that no file names, but for the unified flag.

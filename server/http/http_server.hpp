@@ -22,6 +22,8 @@ struct HttpServerOptions {
   std::size_t body_bytes_max = 1u << 20;
   // For receiving one request, for sending one response, and for an idle connection.
   std::chrono::milliseconds timeout{30'000};
+  // After so long a silence an answer that goes on (BodyStream) says something.
+  std::chrono::milliseconds stream_heartbeat{15'000};
 };
 
 // Who answers. Both are called from several threads at once.

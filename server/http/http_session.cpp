@@ -6,7 +6,9 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "server/http/body_stream.hpp"
 #include "server/http/problem.hpp"
+#include "server/http/stream_writer.hpp"
 #include "server/version.hpp"
 
 namespace switchback {
@@ -127,6 +129,10 @@ void HttpSession::Write(const HttpResponse& answer, bool is_last) {
   response_.set(http::field::cache_control, "no-store");
   response_.set("X-Content-Type-Options", "nosniff");
   for (const auto& header : answer.headers) response_.set(header.first, header.second);
+  if (answer.stream != nullptr) {
+    WriteHeader(answer.stream);
+    return;
+  }
   response_.keep_alive(!is_last_);
   response_.content_length(answer.body.size());
   if (!is_head_) response_.body() = answer.body;
@@ -148,6 +154,32 @@ void HttpSession::OnWrite(NetError error, std::size_t size) {
   Read();
 }
 
+// Without a length the body goes on until the connection is closed, in HTTP/1.0 and 1.1 alike.
+void HttpSession::WriteHeader(std::shared_ptr<BodyStream> body) {
+  response_.keep_alive(false);
+  header_.emplace(response_);
+  stream_.expires_after(shared_.options.timeout);
+  http::async_write_header(
+      stream_, *header_,
+      [self = shared_from_this(), body = std::move(body)](NetError error, std::size_t size) {
+        self->OnHeader(error, size, body);
+      });
+}
+
+void HttpSession::OnHeader(NetError error, std::size_t size,
+                           const std::shared_ptr<BodyStream>& body) {
+  shared_.bytes_out += size;
+  if (error) return;
+  if (is_head_ || shared_.is_stopping) {
+    is_answering_ = false;
+    CloseGently();
+    return;
+  }
+  const auto writer = std::make_shared<StreamWriter>(shared_from_this(), stream_, shared_, body);
+  streaming_ = writer;
+  writer->Start();
+}
+
 void HttpSession::CloseGently() {
   NetError ignored;
   stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
@@ -167,6 +199,10 @@ void HttpSession::Discard() {
 }
 
 void HttpSession::Stop() {
+  if (const auto writer = streaming_.lock()) {
+    writer->Stop();
+    return;
+  }
   if (!is_answering_) stream_.close();
 }
 

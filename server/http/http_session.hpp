@@ -6,6 +6,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <functional>
 #include <memory>
@@ -15,6 +16,8 @@
 #include "server/net.hpp"
 
 namespace switchback {
+
+class StreamWriter;
 
 // What the sessions of one server share. Counters may be read from any thread.
 struct HttpSessionShared {
@@ -45,6 +48,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void Dispatch();
   void Write(const HttpResponse& answer, bool is_last);
   void OnWrite(NetError error, std::size_t size);
+  // For an answer whose body goes on.
+  void WriteHeader(std::shared_ptr<BodyStream> body);
+  void OnHeader(NetError error, std::size_t size, const std::shared_ptr<BodyStream>& body);
   void CloseGently();
   void Discard();
 
@@ -53,6 +59,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   Response response_;
+  std::optional<boost::beast::http::response_serializer<boost::beast::http::string_body>> header_;
+  std::weak_ptr<StreamWriter> streaming_;
   std::size_t discarded_bytes_ = 0;
   bool is_answering_ = false;
   bool is_last_ = false;

@@ -4,12 +4,15 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace switchback {
+
+class BodyStream;
 
 struct HttpRequest {
   std::string method;  // "GET"
@@ -31,6 +34,8 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  // beyond Content-Type and -Length
+  // Goes on after the header instead of `body`, until the connection ends; null = there is none.
+  std::shared_ptr<BodyStream> stream = nullptr;
 };
 
 }  // namespace switchback
