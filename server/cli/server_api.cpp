@@ -100,4 +100,13 @@ Result<Json> ServerApi::Send(std::string_view method, std::string_view path, con
   return ReadAnswer(*answer);
 }
 
+Status ServerApi::Follow(const std::string& path, const std::string& last_event_id,
+                         const std::function<void(std::string_view)>& on_bytes,
+                         const std::function<bool()>& is_over) const {
+  auto answer = client_.Follow(path, last_event_id, on_bytes, is_over);
+  if (!answer) return Fail(answer.error());
+  if (answer->status >= 300) return Fail(ErrorOfProblem(answer->status, answer->body));
+  return {};
+}
+
 }  // namespace switchback

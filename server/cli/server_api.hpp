@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -44,6 +45,10 @@ class ServerApi {
   Result<nlohmann::ordered_json> Send(
       std::string_view method, std::string_view path, const nlohmann::ordered_json& body,
       std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
+  // The events behind `last_event_id` ("" = from now on), as HttpClient::Follow. Errors: as Get.
+  Status Follow(const std::string& path, const std::string& last_event_id,
+                const std::function<void(std::string_view)>& on_bytes,
+                const std::function<bool()>& is_over) const;
 
  private:
   explicit ServerApi(HttpClient client) : client_(std::move(client)) {}

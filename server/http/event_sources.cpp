@@ -35,25 +35,27 @@ class BackupNews {
   std::size_t stage_count_ = 0;
 };
 
-// The version costs a look into the store: only when an operation has ended.
+// The version costs a look into the store: when an operation has ended, and else now and then,
+// since a restore or a fill changes it as well.
 class SchemaNews {
  public:
   explicit SchemaNews(SchemaRunner& schema) : schema_(schema) {}
 
   News Look() {
     const SchemaActivity activity = schema_.Activity();
-    if (!is_read_ || activity.ended_count != ended_count_) {
+    if (looks_until_read_-- == 0 || activity.ended_count != ended_count_) {
       const auto status = schema_.GetStatus();
       version_ = status ? Json(status->version) : Json(nullptr);
-      is_read_ = status.has_value();
+      looks_until_read_ = kLooksPerRead;
       ended_count_ = activity.ended_count;
     }
     return {Json{{"running", activity.running}, {"version", version_}, {"ended", ended_count_}}};
   }
 
  private:
+  static constexpr int kLooksPerRead = 25;  // about five seconds
   SchemaRunner& schema_;
-  bool is_read_ = false;
+  int looks_until_read_ = 0;
   std::uint64_t ended_count_ = 0;
   Json version_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -19,11 +20,24 @@ namespace http = boost::beast::http;
 
 using Request = http::request<http::string_body>;
 using Parser = http::response_parser<http::string_body>;
+using StreamParser = http::response_parser<http::buffer_body>;
 
 // "127.0.0.1:8080", "[::1]:8080".
 std::string Authority(const HttpUrl& url) {
   const bool is_ipv6 = url.host.find(':') != std::string::npos;
   return (is_ipv6 ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port);
+}
+
+Request NewRequest(const HttpUrl& url, const std::string& token, std::string_view method,
+                   std::string_view path) {
+  Request request;
+  request.method_string(beast::string_view(method.data(), method.size()));
+  request.target(url.prefix + std::string(path));
+  request.set(http::field::host, Authority(url));
+  request.set(http::field::user_agent, "switchback/" + std::string(kVersion));
+  if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
+  request.keep_alive(false);
+  return request;
 }
 
 // One exchange with time limits: Asio has them for asynchronous operations only, so each step is
@@ -43,18 +57,71 @@ class Exchange {
     return error;
   }
 
-  NetError Send(const Request& request, Parser& answer) {
+  NetError Write(const Request& request) {
     NetError error;
     stream_.expires_after(timeout_);
     http::async_write(stream_, request, [&](NetError e, std::size_t) { error = e; });
     Run();
+    return error;
+  }
+
+  NetError Send(const Request& request, Parser& answer) {
+    NetError error = Write(request);
     if (error) return error;
     http::async_read(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
     Run();
     return error;
   }
 
+  // The header of an answer whose body goes on.
+  NetError ReadHeader(StreamParser& answer) {
+    NetError error;
+    http::async_read_header(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    Run();
+    return error;
+  }
+
+  // The whole body of one that does not.
+  NetError ReadRest(Parser& answer) {
+    NetError error;
+    http::async_read(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    Run();
+    return error;
+  }
+
+  // The next bytes of a body that goes on; empty at its end, or when it is over.
+  NetError ReadSome(StreamParser& answer, const std::function<bool()>& is_over,
+                    std::string& bytes) {
+    bytes.resize(kPieceBytes);
+    auto& body = answer.get().body();
+    body.data = bytes.data();
+    body.size = bytes.size();
+    NetError error;
+    stream_.expires_after(kStreamSilenceMax);
+    http::async_read_some(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    const bool is_cut = !RunUntil(is_over);
+    bytes.resize(bytes.size() - body.size);
+    if (is_cut || error == http::error::need_buffer) error = {};
+    return error;
+  }
+
  private:
+  static constexpr std::size_t kPieceBytes = 16u << 10;
+  static constexpr std::chrono::milliseconds kLookInterval{100};
+
+  // False when it was cut short.
+  bool RunUntil(const std::function<bool()>& is_over) {
+    io_.restart();
+    while (!io_.stopped()) {
+      io_.run_for(kLookInterval);
+      if (io_.stopped() || !is_over()) continue;
+      stream_.cancel();
+      io_.run();
+      return false;
+    }
+    return true;
+  }
+
   void Run() {
     io_.restart();
     io_.run();
@@ -112,31 +179,56 @@ Result<HttpUrl> ParseHttpUrl(std::string_view url) {
 Result<HttpAnswer> HttpClient::Send(std::string_view method, std::string_view path,
                                     std::string_view body,
                                     std::chrono::milliseconds timeout) const {
-  const auto unavailable = [&](const std::string& doing, const NetError& error) {
-    return Fail(ErrorCode::kUnavailable,
-                doing + " http://" + Authority(url_) + ": " + error.message());
-  };
-  Request request;
-  request.method_string(beast::string_view(method.data(), method.size()));
-  request.target(url_.prefix + std::string(path));
-  request.set(http::field::host, Authority(url_));
-  request.set(http::field::user_agent, "switchback/" + std::string(kVersion));
+  Request request = NewRequest(url_, token_, method, path);
   request.set(http::field::content_type, "application/json");
-  if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
-  request.keep_alive(false);
   request.body() = std::string(body);
   request.prepare_payload();
 
   Exchange exchange(timeout);
-  if (const NetError error = exchange.Connect(url_)) return unavailable("connect to", error);
+  if (const NetError error = exchange.Connect(url_))
+    return Fail(Unavailable("connect to", error.message()));
   Parser parser;
   parser.body_limit(kHttpAnswerBytesMax);
   if (const NetError error = exchange.Send(request, parser)) {
     if (error == http::error::body_limit)
       return Fail(ErrorCode::kTooLarge, "the answer of the server is too large");
-    return unavailable("talk to", error);
+    return Fail(Unavailable("talk to", error.message()));
   }
   return HttpAnswer{parser.get().result_int(), std::move(parser.get().body())};
+}
+
+Result<HttpAnswer> HttpClient::Follow(std::string_view path, const std::string& last_event_id,
+                                      const std::function<void(std::string_view)>& on_bytes,
+                                      const std::function<bool()>& is_over) const {
+  Request request = NewRequest(url_, token_, "GET", path);
+  request.set(http::field::accept, "text/event-stream");
+  if (!last_event_id.empty()) request.set("Last-Event-ID", last_event_id);
+  Exchange exchange(kStreamSilenceMax);
+  if (const NetError error = exchange.Connect(url_))
+    return Fail(Unavailable("connect to", error.message()));
+  StreamParser parser;
+  parser.body_limit(boost::none);
+  NetError error = exchange.Write(request);
+  if (!error) error = exchange.ReadHeader(parser);
+  if (error) return Fail(Unavailable("talk to", error.message()));
+  const unsigned status = parser.get().result_int();
+  if (status != 200) {
+    Parser whole(std::move(parser));
+    if (const NetError failed = exchange.ReadRest(whole))
+      return Fail(Unavailable("talk to", failed.message()));
+    return HttpAnswer{status, std::move(whole.get().body())};
+  }
+  std::string bytes;
+  while (!parser.is_done() && !is_over()) {
+    error = exchange.ReadSome(parser, is_over, bytes);
+    if (!bytes.empty()) on_bytes(bytes);
+    if (error) return Fail(Unavailable("talk to", error.message()));
+  }
+  return HttpAnswer{status, ""};
+}
+
+Error HttpClient::Unavailable(const std::string& doing, const std::string& cause) const {
+  return {ErrorCode::kUnavailable, doing + " http://" + Authority(url_) + ": " + cause};
 }
 
 }  // namespace switchback

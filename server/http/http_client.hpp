@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,8 @@
 
 namespace switchback {
 
+// A stream of events that is silent for so long is dead: three heartbeats of the server.
+inline constexpr std::chrono::milliseconds kStreamSilenceMax{45'000};
 inline constexpr std::size_t kHttpAnswerBytesMax = 64u << 20;
 
 struct HttpUrl {
@@ -39,7 +42,18 @@ class HttpClient {
   Result<HttpAnswer> Send(std::string_view method, std::string_view path, std::string_view body,
                           std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
 
+  // Gets a body that goes on: gives each piece to `on_bytes`, until the server ends it or
+  // `is_over`, asked several times a second, says so. The body of an error status is in the answer
+  // as with Send. `last_event_id` goes out as Last-Event-ID; "" = none. Error: kUnavailable (nobody
+  // listens, the connection broke, silence for kStreamSilenceMax).
+  Result<HttpAnswer> Follow(std::string_view path, const std::string& last_event_id,
+                            const std::function<void(std::string_view)>& on_bytes,
+                            const std::function<bool()>& is_over) const;
+
  private:
+  // kUnavailable, with what was being done.
+  [[nodiscard]] Error Unavailable(const std::string& doing, const std::string& cause) const;
+
   HttpUrl url_;
   std::string token_;
 };

@@ -10,8 +10,11 @@
 
 #include <future>
 #include <latch>
+#include <thread>
 
 #include "common/file.hpp"
+#include "common/sync.hpp"
+#include "server/http/body_stream.hpp"
 #include "server/http/http_client.hpp"
 
 namespace switchback {
@@ -145,6 +148,163 @@ TEST_F(HttpServerTest, JoinsRepeatedHeadersSoThatNoneIsHidden) {
       "GET / HTTP/1.1\r\nHost: x\r\nX-Test: a\r\nX-Test: b\r\nConnection: close\r\n\r\n");
 
   EXPECT_THAT(connection.Receive(), HasSubstr("X-Seen-Header: a, b"));
+}
+
+// A body that goes on as long as the test says.
+class TestStream final : public BodyStream {
+ public:
+  void Open(std::function<void()> wake) override {
+    const MutexLock lock(mutex_);
+    wake_ = std::move(wake);
+  }
+  Piece Take() override {
+    const MutexLock lock(mutex_);
+    return {std::exchange(next_, ""), is_last_};
+  }
+  std::string Heartbeat() override { return "(beat)"; }
+  void Give(const std::string& bytes, bool is_last = false) {
+    const MutexLock lock(mutex_);
+    next_ += bytes;
+    is_last_ = is_last;
+    if (wake_) wake_();
+  }
+
+ private:
+  Mutex mutex_;
+  std::function<void()> wake_ SB_GUARDED_BY(mutex_);
+  std::string next_ SB_GUARDED_BY(mutex_);
+  bool is_last_ SB_GUARDED_BY(mutex_) = false;
+};
+
+class HttpStreamTest : public HttpServerTest {
+ protected:
+  void StartStream(HttpServerOptions options = {}) {
+    Start({[this](const HttpRequest&) {
+             HttpResponse response;
+             response.content_type = "text/event-stream";
+             response.stream = stream_;
+             return response;
+           },
+           [](const HttpRequest& request) { return request.path == "/slow"; }},
+          std::move(options));
+  }
+
+  std::shared_ptr<TestStream> stream_ = std::make_shared<TestStream>();
+};
+
+TEST_F(HttpStreamTest, SendsPiecesAsTheyComeUntilTheLast) {
+  StartStream();
+  const RawConnection connection(server_->port());
+  stream_->Give("first,");
+
+  connection.Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string begun = connection.Receive("first,");
+  stream_->Give("second,");
+  const std::string more = connection.Receive("second,");
+  stream_->Give("last", true);
+  const std::string end = connection.Receive();
+
+  EXPECT_THAT(begun, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(begun, HasSubstr("Content-Type: text/event-stream\r\n"));
+  EXPECT_THAT(begun, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(begun, testing::Not(HasSubstr("Content-Length")));
+  EXPECT_EQ(more, "second,");
+  EXPECT_EQ(end, "last");
+}
+
+TEST_F(HttpStreamTest, SaysSomethingInASilence) {
+  HttpServerOptions options;
+  options.stream_heartbeat = std::chrono::milliseconds(20);
+  StartStream(options);
+  const RawConnection connection(server_->port());
+
+  connection.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+
+  EXPECT_THAT(connection.Receive("(beat)(beat)"), EndsWith("(beat)(beat)"));
+}
+
+TEST_F(HttpStreamTest, OutlivesTheTimeThatARequestMayTake) {
+  HttpServerOptions options;
+  options.timeout = std::chrono::milliseconds(50);
+  options.stream_heartbeat = std::chrono::milliseconds(30);
+  StartStream(options);
+  const RawConnection connection(server_->port());
+
+  connection.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+
+  EXPECT_THAT(connection.Receive("(beat)(beat)(beat)(beat)"), EndsWith("(beat)"));
+}
+
+TEST_F(HttpStreamTest, DropsAClientThatDoesNotRead) {
+  HttpServerOptions options;
+  options.timeout = std::chrono::milliseconds(100);
+  StartStream(options);
+  const RawConnection connection(server_->port());
+  stream_->Give(std::string(64u << 20, 'x'));
+
+  connection.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+
+  while (server_->counters().slow_clients_closed == 0) std::this_thread::yield();
+  while (server_->counters().connections > 0) std::this_thread::yield();
+}
+
+TEST_F(HttpStreamTest, NoticesThatTheClientHasGone) {
+  StartStream();
+  {
+    const RawConnection connection(server_->port());
+    stream_->Give("here");
+    connection.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(connection.Receive("here"), EndsWith("here"));
+  }
+
+  while (server_->counters().connections > 0) std::this_thread::yield();
+}
+
+TEST_F(HttpStreamTest, AStopEndsItWithoutPatience) {
+  StartStream();
+  const RawConnection connection(server_->port());
+  stream_->Give("here");
+  connection.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(connection.Receive("here"), EndsWith("here"));
+
+  server_->Stop(std::chrono::hours(1));
+
+  EXPECT_EQ(connection.Receive(), "");
+  stream_->Give("nobody is there any more");
+}
+
+TEST_F(HttpStreamTest, HeadHasTheHeaderOnly) {
+  StartStream();
+  const RawConnection connection(server_->port());
+  stream_->Give("body");
+
+  connection.Send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+
+  EXPECT_THAT(connection.Receive(), EndsWith("\r\n\r\n"));
+}
+
+TEST_F(HttpStreamTest, AClientFollowsItAndStopsWhenItIsOver) {
+  StartStream();
+  std::string seen;
+  stream_->Give("some");
+
+  const auto followed = Client().Follow(
+      "/", "id-1", [&](std::string_view bytes) { seen += bytes; }, [&] { return seen == "some"; });
+
+  ASSERT_TRUE(followed.has_value()) << followed.error().message;
+  EXPECT_EQ(seen, "some");
+}
+
+TEST_F(HttpStreamTest, AClientSeesItsEnd) {
+  StartStream();
+  std::string seen;
+  stream_->Give("all of it", true);
+
+  const auto followed = Client().Follow(
+      "/", "", [&](std::string_view bytes) { seen += bytes; }, [] { return false; });
+
+  ASSERT_TRUE(followed.has_value()) << followed.error().message;
+  EXPECT_EQ(seen, "all of it");
 }
 
 TEST_F(HttpServerTest, HeadHasTheLengthButNoBody) {
