@@ -195,7 +195,7 @@ void Server::StartEvents(const ControlPlaneParts& parts) {
   event_feed_ = std::make_unique<EventFeed>(events_, *progress_, clock_);
   journal_->SetListener([this](const OperationRecord& operation) {
     events_.Publish("operation", OperationEventJson(operation));
-    progress_->Poke();
+    if (operation.steps.empty()) progress_->Poke();
   });
 }
 

@@ -30,7 +30,9 @@ void Add(std::vector<std::string>& parts, std::string part) {
 // State, progress and what is wrong: the members that most topics have.
 std::vector<std::string> CommonParts(const Json& data) {
   std::vector<std::string> parts;
-  for (const char* name : {"state", "stage", "phase"}) Add(parts, Text(data, name));
+  for (const char* name : {"state", "stage", "phase"}) {
+    if (parts.empty() || parts.back() != Text(data, name)) Add(parts, Text(data, name));
+  }
   if (data.contains("percent")) Add(parts, FormatPercent(Number(data, "percent")) + " %");
   const Json eta = data.value("eta_seconds", Json());
   if (eta.is_number()) Add(parts, FormatSeconds(eta.get<double>()) + " left");

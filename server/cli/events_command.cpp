@@ -34,6 +34,11 @@ void Print(const ReceivedEvent& event, bool is_json) {
   std::cout.flush();
 }
 
+// Also when nobody reads what is printed: `switchback events | head`.
+bool IsOver(const StopSignal& stop) {
+  return stop.has_come() || !std::cout;
+}
+
 // Until the stream ends. True when there was one.
 Result<bool> FollowOnce(const EventsOptions& options, const StopSignal& stop, EventParser& parser) {
   auto api = ServerApi::Find(options.server);
@@ -50,7 +55,7 @@ Result<bool> FollowOnce(const EventsOptions& options, const StopSignal& stop, Ev
         parser.Feed(bytes,
                     [&](const ReceivedEvent& event) { Print(event, options.server.is_json); });
       },
-      [&] { return stop.has_come(); });
+      [&] { return IsOver(stop); });
   if (!followed && !has_come) return Fail(followed.error());
   return has_come;
 }
@@ -62,7 +67,7 @@ int FollowEvents(const EventsOptions& options) {
   bool has_ever_come = false;
   do {
     const auto followed = FollowOnce(options, stop, parser);
-    if (stop.has_come()) break;
+    if (IsOver(stop)) break;
     const bool may_come_back = followed || followed.error().code == ErrorCode::kUnavailable;
     if (!has_ever_come && !followed) return ReportError(followed.error(), options.server.is_json);
     if (!may_come_back) return ReportError(followed.error(), options.server.is_json);

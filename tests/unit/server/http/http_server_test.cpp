@@ -239,8 +239,8 @@ TEST_F(HttpStreamTest, DropsAClientThatDoesNotRead) {
   HttpServerOptions options;
   options.timeout = std::chrono::milliseconds(100);
   StartStream(options);
+  stream_->Give(std::string(32u << 20, 'x'));
   const RawConnection connection(server_->port());
-  stream_->Give(std::string(64u << 20, 'x'));
 
   connection.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 
