@@ -19,8 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kManifestName = "MANIFEST.json";
-constexpr const char* kStateName = "STATE.json";
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
 // Opens `name` beneath `directory` and follows no symbolic link on the way.
@@ -163,6 +161,18 @@ Status BackupDirectory::Publish(const std::string& id) const {
 Status BackupDirectory::Abandon(const std::string& id) const {
   SB_RETURN_IF_ERROR(CheckId(id));
   return RemoveTree(TemporaryPathOf(id));
+}
+
+Status BackupDirectory::Adopt(const std::string& id, const BackupDirectory& from) const {
+  SB_RETURN_IF_ERROR(CheckId(id));
+  SB_RETURN_IF_ERROR(SyncDirectory(from.PathOf(id)));
+  SB_RETURN_IF_ERROR(Failpoint("backup.adopt"));
+  if (::renameat2(AT_FDCWD, from.PathOf(id).c_str(), AT_FDCWD, PathOf(id).c_str(),
+                  RENAME_NOREPLACE) != 0) {
+    if (errno == EEXIST) return Fail(ErrorCode::kConflict, "there is a backup " + id + " already");
+    return FailErrno("rename " + from.PathOf(id), errno);
+  }
+  return SyncDirectory(path_);
 }
 
 // Gone by the rename: a crash in between leaves no half of a backup that counts.

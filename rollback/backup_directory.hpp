@@ -51,6 +51,9 @@ class BackupDirectory {
   // Makes what Begin gave a backup, durably: its files must have been synced. kConflict: there is
   // one of that id.
   Status Publish(const std::string& id) const;
+  // Takes over a whole backup of another directory on the same file system, durably: its files must
+  // have been synced. kConflict: there is one of that id.
+  Status Adopt(const std::string& id, const BackupDirectory& from) const;
   // What Begin gave is not wanted any more.
   Status Abandon(const std::string& id) const;
   Status Remove(const std::string& id) const;

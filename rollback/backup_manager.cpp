@@ -16,6 +16,7 @@ constexpr const char* kJournalKind = "backup";
 constexpr std::size_t kInterruptedMax = 100;
 constexpr std::chrono::milliseconds kSchedulePoll{500};
 constexpr std::chrono::seconds kRetryAfter{600};
+constexpr std::size_t kRemoteListMax = 500;
 
 std::int64_t UnixSeconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -33,6 +34,8 @@ Result<std::unique_ptr<BackupManager>> BackupManager::Open(DbService& service, J
       new BackupManager(service, journal, clock, std::move(options), *std::move(directory)));
   manager->CloseInterrupted();
   manager->PlanSchedule();
+  if (auto loaded = manager->uploads_.Load(); !loaded)
+    LogWarning("backups: {}", loaded.error().message);
   manager->thread_ = std::thread([raw = manager.get()] { raw->Run(); });
   return manager;
 }
@@ -120,6 +123,11 @@ Status BackupManager::DoCreate(const std::string& id, const BackupRequest& reque
   if (!written) return Fail(written.error());
   LogInfo("backup {}: batch {}, {} bytes in {} ms", id, written->sequence, written->bytes(),
           written->duration.count());
+  if (options_.is_uploading && options_.open_target && written->differences.empty()) {
+    if (auto added = uploads_.Add(id); !added)
+      LogWarning("backup {} will not be uploaded by itself: {}", id, added.error().message);
+    upload_due_at_ = clock_.Now();
+  }
   if (written->differences.empty()) return {};
   return Fail(ErrorCode::kCorruption, "the backup is there, but its halves differ in " +
                                           written->differences.front() +
@@ -197,6 +205,62 @@ Status BackupManager::BeginRestore(RestoreRequest request) {
                });
 }
 
+Result<std::unique_ptr<BackupTarget>> BackupManager::OpenTarget() const {
+  if (options_.open_target) return options_.open_target();
+  return Fail(ErrorCode::kUnavailable,
+              "there is no place for backups off this machine: set backup_target in the "
+              "configuration and start the server again");
+}
+
+Status BackupManager::Upload(const std::string& id, const std::string& actor) {
+  if (const auto entry = directory_.Load(id); !entry) return Fail(entry.error());
+  if (const auto target = OpenTarget(); !target) return Fail(target.error());
+  return Begin("upload", id, actor, "upload " + id, [this, id](BackupProgress& progress) -> Status {
+    const auto target = OpenTarget();
+    if (!target) return Fail(target.error());
+    SB_RETURN_IF_ERROR(UploadBackup(directory_, id, **target, progress));
+    LogInfo("backup {} is at {}", id, (*target)->Name());
+    return uploads_.Remove(id);
+  });
+}
+
+Status BackupManager::Download(const std::string& id, const std::string& actor) {
+  if (!IsValidBackupId(id)) return Fail(ErrorCode::kInvalidArgument, "that is no id of a backup");
+  if (directory_.Load(id))
+    return Fail(ErrorCode::kConflict, "there is a backup " + id + " here already");
+  if (const auto target = OpenTarget(); !target) return Fail(target.error());
+  return Begin("download", id, actor, "download " + id,
+               [this, id](BackupProgress& progress) -> Status {
+                 const auto target = OpenTarget();
+                 if (!target) return Fail(target.error());
+                 SB_RETURN_IF_ERROR(DownloadBackup(**target, id, directory_, clock_,
+                                                   options_.space_margin_bytes, progress));
+                 LogInfo("backup {} is here from {}", id, (*target)->Name());
+                 return {};
+               });
+}
+
+Result<RemoteBackups> BackupManager::ListRemote() const {
+  const auto target = OpenTarget();
+  if (!target) return Fail(target.error());
+  BackupProgress progress(clock_, 0);
+  return ListRemoteBackups(**target, kRemoteListMax, progress);
+}
+
+Status BackupManager::DeleteRemote(const std::string& id, const std::string& actor) {
+  const auto target = OpenTarget();
+  if (!target) return Fail(target.error());
+  {
+    MutexLock lock(mutex_);
+    SB_RETURN_IF_ERROR(CheckNotInUse(id));
+  }
+  BackupProgress progress(clock_, 0);
+  SB_RETURN_IF_ERROR((*target)->Remove(id, progress));
+  LogInfo("backup {} was deleted at {} by {}", id, (*target)->Name(), actor);
+  Audit(actor, "backup-delete-remote", id);
+  return {};
+}
+
 Status BackupManager::Cancel() {
   MutexLock lock(mutex_);
   if (!operation_ || !operation_->is_running)
@@ -230,6 +294,7 @@ void BackupManager::Run() {
       RunOne(*std::move(pending));
     } else {
       CreateIfDue();
+      UploadIfDue();
     }
   }
 }
@@ -264,27 +329,61 @@ void BackupManager::RunOne(Pending pending) {
   changed_.NotifyAll();
 }
 
+Status BackupManager::RunOwn(const std::function<Status()>& begin) {
+  SB_RETURN_IF_ERROR(begin());
+  std::optional<Pending> pending;
+  {
+    MutexLock lock(mutex_);
+    pending.swap(pending_);
+  }
+  if (pending) RunOne(*std::move(pending));
+  return {};
+}
+
+// What waits goes in the order in which it was made. A backup that is not here any more, or is not
+// whole, will never go: only a target that is away is worth another attempt.
+void BackupManager::UploadIfDue() {
+  if (!options_.is_uploading || !options_.open_target || uploads_.ids().empty()) return;
+  if (clock_.Now() < upload_due_at_) return;
+  const std::string id = uploads_.ids().front();
+  const auto begun = RunOwn([&] { return Upload(id, "schedule"); });
+  const auto operation = Operation();
+  if (!begun && begun.error().code == ErrorCode::kRefused && operation && operation->is_running)
+    return;  // as soon as it has ended
+  std::optional<Error> error;
+  if (!begun) {
+    error = begun.error();
+    LogWarning("backup: upload {}: {}", id, error->message);
+  } else if (operation->id == id) {
+    error = operation->error;
+  }
+  if (!error) return;
+  upload_due_at_ = clock_.Now() + kRetryAfter;
+  const bool is_hopeless = error->code == ErrorCode::kCorruption ||
+                           error->code == ErrorCode::kConflict || !directory_.Load(id).has_value();
+  if (!is_hopeless) return;
+  LogWarning("backup {} will not be uploaded by itself: {}", id, error->message);
+  if (auto removed = uploads_.Remove(id); !removed)
+    LogWarning("backup: {}", removed.error().message);
+}
+
 void BackupManager::CreateIfDue() {
   const SteadyTime now = clock_.Now();  // from when the interval counts
   if (now < due_at_) return;
   BackupRequest request = NewRequest();
   request.reason = BackupReason::kScheduled;
   request.actor = "schedule";
-  const auto id = Create(std::move(request));
-  if (!id) {
-    // Another operation runs: as soon as it has ended.
-    if (id.error().code == ErrorCode::kRefused) return;
-    LogWarning("backup: {}", id.error().message);
+  const auto begun = RunOwn([&]() -> Status {
+    const auto id = Create(std::move(request));
+    return id ? Status{} : Status(Fail(id.error()));
+  });
+  // Another operation runs: as soon as it has ended.
+  if (!begun && begun.error().code == ErrorCode::kRefused) return;
+  if (!begun) {
+    LogWarning("backup: {}", begun.error().message);
     due_at_ = now + std::min<std::chrono::seconds>(options_.interval, kRetryAfter);
     return;
   }
-  std::optional<Pending> pending;
-  {
-    MutexLock lock(mutex_);
-    pending.swap(pending_);
-  }
-  if (!pending) return;
-  RunOne(*std::move(pending));
   const auto operation = Operation();
   const bool is_done = operation && !operation->error;
   due_at_ = now + (is_done ? options_.interval

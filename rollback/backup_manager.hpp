@@ -1,8 +1,8 @@
 // The backups of a running service: makes them on demand and on time, verifies, keeps and deletes.
 //
 // (1) One operation at a time; a second one is refused with the name of the first. (2) Each one
-// that makes or verifies a backup is in the journal before it begins. (3) Nothing that is in use is
-// deleted. (4) What a crash left behind is removed at the start, and before each backup.
+// that makes, verifies or moves a backup is in the journal before it begins. (3) Nothing that is in
+// use is deleted. (4) What a crash left behind is removed at the start, and before each backup.
 #pragma once
 
 #include <chrono>
@@ -15,10 +15,13 @@
 
 #include "migration/journal.hpp"
 #include "rollback/backup_directory.hpp"
+#include "rollback/backup_target.hpp"
+#include "rollback/backup_transfer.hpp"
 #include "rollback/backup_verifier.hpp"
 #include "rollback/backup_writer.hpp"
 #include "rollback/restore.hpp"
 #include "rollback/retention.hpp"
+#include "rollback/upload_queue.hpp"
 
 namespace switchback {
 
@@ -32,11 +35,14 @@ struct BackupManagerOptions {
   RetentionPolicy retention;
   std::string software;
   RestoreOptions restore;
+  // Opens the place off the machine, for each operation anew. Empty: there is none.
+  std::function<Result<std::unique_ptr<BackupTarget>>()> open_target;
+  bool is_uploading = false;  // each backup that Create makes goes there by itself
 };
 
 // The operation that runs, or the newest one that did.
 struct BackupOperation {
-  std::string kind;  // "create" "verify" ...
+  std::string kind;  // "create" "verify" "upload" "download" ...
   std::string id;    // the backup's
   std::string actor;
   bool is_running = false;
@@ -70,6 +76,11 @@ class BackupManager {
   Result<bool> IsDone(const std::string& id) const SB_EXCLUDES(mutex_);
   // Begins a verification; a full one whenever there has been none yet. kNotFound, kRefused.
   Status Verify(const std::string& id, bool is_full, const std::string& actor) SB_EXCLUDES(mutex_);
+  // Begins to copy a backup to the target. kNotFound, kRefused; kUnavailable: there is no target.
+  Status Upload(const std::string& id, const std::string& actor) SB_EXCLUDES(mutex_);
+  // Begins to copy one from the target, which verifies it in full. kConflict: it is here; kRefused,
+  // kUnavailable as above.
+  Status Download(const std::string& id, const std::string& actor) SB_EXCLUDES(mutex_);
   // What a restore would do; errors are those of Restore::Plan.
   [[nodiscard]] Result<RestorePlan> PlanRestore(const RestoreRequest& request) const;
   // Begins a restore, or an undo. Errors: those of Restore::Plan; kRefused: another one runs.
@@ -88,6 +99,11 @@ class BackupManager {
   Status Delete(const std::string& id, const std::string& actor) SB_EXCLUDES(mutex_);
   Status SetPinned(const std::string& id, bool is_pinned, const std::string& actor)
       SB_EXCLUDES(mutex_);
+  // The newest backups at the target; blocks for it. kUnavailable: there is no target.
+  [[nodiscard]] Result<RemoteBackups> ListRemote() const;
+  // Deletes one at the target, and what was left of an unfinished upload of it. kNotFound;
+  // kRefused: it is in use.
+  Status DeleteRemote(const std::string& id, const std::string& actor) SB_EXCLUDES(mutex_);
   // What retention says of each, and unless `is_dry_run` deletes what goes.
   Result<std::vector<RetentionVerdict>> Prune(bool is_dry_run, const std::string& actor)
       SB_EXCLUDES(mutex_);
@@ -103,13 +119,18 @@ class BackupManager {
         journal_(journal),
         clock_(clock),
         options_(std::move(options)),
-        directory_(std::move(directory)) {}
+        directory_(std::move(directory)),
+        uploads_(journal) {}
 
   void CloseInterrupted();
   void PlanSchedule();
   void Run() SB_EXCLUDES(mutex_);
   void RunOne(Pending pending) SB_EXCLUDES(mutex_);
+  // Begins an operation of its own, and runs it. The error is that of `begin`, not how it ended.
+  Status RunOwn(const std::function<Status()>& begin) SB_EXCLUDES(mutex_);
   void CreateIfDue() SB_EXCLUDES(mutex_);
+  void UploadIfDue() SB_EXCLUDES(mutex_);
+  [[nodiscard]] Result<std::unique_ptr<BackupTarget>> OpenTarget() const;
   Status CheckNotInUse(const std::string& id) SB_REQUIRES(mutex_);
   Status DoCreate(const std::string& id, const BackupRequest& request, BackupProgress& progress);
   Status DoVerify(const std::string& id, bool is_full, BackupProgress& progress)
@@ -128,7 +149,10 @@ class BackupManager {
   std::optional<Pending> pending_ SB_GUARDED_BY(mutex_);
   std::optional<BackupOperation> operation_ SB_GUARDED_BY(mutex_);
   std::shared_ptr<BackupProgress> progress_ SB_GUARDED_BY(mutex_);
-  SteadyTime due_at_ = SteadyTime::max();  // the thread's, once it runs
+  // The thread's, once it runs.
+  SteadyTime due_at_ = SteadyTime::max();
+  UploadQueue uploads_;
+  SteadyTime upload_due_at_{};  // the next attempt
   std::thread thread_;
 };
 

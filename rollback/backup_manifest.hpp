@@ -20,6 +20,8 @@ namespace switchback {
 
 inline constexpr std::size_t kManifestBytesMax = 4u << 20;
 inline constexpr std::size_t kBackupNoteBytesMax = 1000;
+inline constexpr const char* kManifestName = "MANIFEST.json";
+inline constexpr const char* kStateName = "STATE.json";
 
 enum class BackupReason : std::uint8_t {
   kManual,

@@ -15,6 +15,20 @@ void BackupProgress::SetTotal(std::uint64_t bytes) {
   bytes_total_ = bytes;
 }
 
+void BackupProgress::SetRemaining(std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  bytes_total_ = bytes_done_ + bytes;
+}
+
+Status BackupProgress::Pause(std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  MutexLock lock(mutex_);
+  while (!is_cancelled_ && cancelled_.WaitUntil(mutex_, until)) {
+  }
+  if (is_cancelled_) return Fail(ErrorCode::kCancelled, "the operation was ended");
+  return {};
+}
+
 void BackupProgress::Cancel() {
   MutexLock lock(mutex_);
   is_cancelled_ = true;

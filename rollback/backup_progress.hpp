@@ -32,11 +32,15 @@ class BackupProgress {
 
   void SetStage(std::string stage) SB_EXCLUDES(mutex_);
   void SetTotal(std::uint64_t bytes) SB_EXCLUDES(mutex_);
+  // So much is still to come: the total is that and what was done.
+  void SetRemaining(std::uint64_t bytes) SB_EXCLUDES(mutex_);
   // From any thread: every Advance fails from now on (kCancelled).
   void Cancel() SB_EXCLUDES(mutex_);
 
   // So much more was read or written. Blocks as long as the rate wants it.
   Status Advance(std::uint64_t bytes) SB_EXCLUDES(mutex_);
+  // Waits so long, or until it is cancelled (kCancelled): between two attempts.
+  Status Pause(std::chrono::milliseconds time) SB_EXCLUDES(mutex_);
   // Advance as a step of ReadView::CopyTo. This object outlives it.
   [[nodiscard]] ReadView::CopyStep Step() {
     return [this](std::uint64_t bytes) { return Advance(bytes); };

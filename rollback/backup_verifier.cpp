@@ -68,7 +68,7 @@ Status BackupVerifier::NoteDamage(const std::string& what, const Error& error) {
 Status BackupVerifier::CheckFiles() {
   const auto names = directory_.FileNames(entry_.id);
   if (!names) return Fail(names.error());
-  std::set<std::string> expected{"MANIFEST.json", "STATE.json"};
+  std::set<std::string> expected{kManifestName, kStateName};
   for (const BackupHalf& half : entry_.manifest->halves) expected.insert(half.FileName());
   for (const std::string& name : *names) {
     if (!expected.contains(name)) Note(name + " does not belong to a backup");
@@ -120,7 +120,7 @@ Status BackupVerifier::Verify(bool is_full) {
   std::uint64_t total = 0;
   for (const BackupHalf& half : entry_.manifest->halves)
     total += half.bytes + (is_full ? half.raw_bytes : 0);
-  progress_.SetTotal(total);
+  progress_.SetRemaining(total);
   SB_RETURN_IF_ERROR(CheckFiles());
   for (const BackupHalf& half : entry_.manifest->halves)
     SB_RETURN_IF_ERROR(CheckHalf(half, is_full));

@@ -173,6 +173,12 @@ Status SetBackupRetention(const Json& value, ServerConfig& config) {
   return {};
 }
 
+Status SetBackupUpload(const Json& value, ServerConfig& config) {
+  if (!value.is_boolean()) return Wrong("true or false");
+  config.backups.is_uploading = value.get<bool>();
+  return {};
+}
+
 Setter Milliseconds(std::chrono::milliseconds ServerConfig::*member, std::uint64_t least = 0) {
   return [member, least](const Json& value, ServerConfig& config) -> Status {
     std::uint32_t milliseconds = 0;
@@ -203,6 +209,11 @@ Setter ServiceNumber(Member DbServiceOptions::*member, std::uint64_t least) {
 Setter Text(std::string ServerConfig::*member) {
   return
       [member](const Json& value, ServerConfig& config) { return SetText(value, config.*member); };
+}
+Setter TargetText(std::string BackupTargetOptions::*member) {
+  return [member](const Json& value, ServerConfig& config) {
+    return SetText(value, config.backup_target.*member);
+  };
 }
 Setter ServiceText(std::string DbServiceOptions::*member) {
   return [member](const Json& value, ServerConfig& config) {
@@ -245,6 +256,8 @@ const std::map<std::string, Setter>& Setters() {
       {"backup_free_bytes_min", BackupNumber(&BackupManagerOptions::space_margin_bytes)},
       {"backup_interval_seconds", SetBackupInterval},
       {"backup_retention", SetBackupRetention},
+      {"backup_target", TargetText(&BackupTargetOptions::location)},
+      {"backup_upload", SetBackupUpload},
       {"log_archive_dir", SetLogArchiveDirectory},
       {"log_archive_seconds", SetLogArchiveWindow},
       {"log_archive_bytes_max", SetLogArchiveBytes},
@@ -361,6 +374,9 @@ Status CheckConfig(const ServerConfig& config) {
       inet_pton(AF_INET6, text, &address) != 1)
     return Fail(ErrorCode::kInvalidArgument,
                 "--bind " + Printable(config.bind_address) + " is not an IP address");
+  SB_RETURN_IF_ERROR(CheckBackupTarget(config.backup_target));
+  if (config.backups.is_uploading && config.backup_target.location.empty())
+    return Fail(ErrorCode::kInvalidArgument, "backup_upload needs a backup_target");
   if (IsLoopbackAddress(config.bind_address)) return {};
   if (config.password.empty() || config.token.empty())
     return Fail(ErrorCode::kRefused,

@@ -16,6 +16,7 @@
 #include "migration/migration_settings.hpp"
 #include "migration/validation_rules.hpp"
 #include "rollback/backup_manager.hpp"
+#include "rollback/backup_target_options.hpp"
 #include "rollback/log_archive.hpp"
 #include "service/db_service.hpp"
 
@@ -51,6 +52,7 @@ struct ServerConfig {
   ValidationRules validation;
   // Of backups; directory "" = <data-dir>/backups.
   BackupManagerOptions backups;
+  BackupTargetOptions backup_target;
   // Of the log's past; directory "" = <data-dir>/log-archive. A window of 0: none is kept.
   LogArchiveOptions log_archive;
   bool is_unverified_allowed = false;  // flags may send keys to a copy that was not verified

@@ -173,6 +173,14 @@ void Server::StartBackups() {
   BackupManagerOptions options = config_.backups;
   options.directory = config_.BackupDirectoryPath();
   options.software = kVersion;
+  if (!config_.backup_target.location.empty()) {
+    options.open_target = [target = config_.backup_target, backups = options.directory] {
+      return OpenBackupTarget(target, backups);
+    };
+    // It may be away for now: then each attempt says so.
+    if (auto target = options.open_target(); !target)
+      LogWarning("backup target: {}", target.error().message);
+  }
   options.restore.archive = archive_.get();
   options.restore.schema_version_max = [this] {
     std::uint64_t newest = 0;

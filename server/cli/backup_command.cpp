@@ -22,10 +22,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kAtTarget = "?where=target";
 constexpr const char* kFooter =
     "A backup holds both stores at one and the same batch of the commit log. It is made while\n"
     "clients read and write, and counts only once it was read back: checksums, the engines' own\n"
     "checks, a digest of every collection, and both halves compared with each other.\n"
+    "\n"
+    "upload and download move one to and from the place off this machine that backup_target in "
+    "the\n"
+    "server's configuration names. An upload that was interrupted is gone on with; a download "
+    "counts\n"
+    "only once it was verified in full.\n"
     "\n"
     "list, show, verify and export work without a running server: give --data-dir or --backups.\n"
     "\n"
@@ -34,6 +41,8 @@ constexpr const char* kFooter =
     "  switchback backup list\n"
     "  switchback backup verify 20260101T120000Z-1a2b --full\n"
     "  switchback backup prune --dry-run\n"
+    "  switchback backup upload 20260101T120000Z-1a2b\n"
+    "  switchback backup list --remote\n"
     "  switchback backup export 20260101T120000Z-1a2b --to /tmp/copy --data-dir /var/lib/app\n"
     "\n"
     "Exit codes: 0 done, 1 failed or damaged, 2 usage, 3 refused.";
@@ -50,6 +59,7 @@ struct BackupCommandOptions {
   bool is_full = false;
   bool is_dry_run = false;
   bool is_no_wait = false;
+  bool is_remote = false;
 
   [[nodiscard]] Json Body() const { return {{"actor", actor.empty() ? LocalUser() : actor}}; }
   [[nodiscard]] std::string Path(const std::string& what = "") const {
@@ -100,6 +110,7 @@ Result<Json> Ask(const BackupCommandOptions& options, const std::string& path,
 
 std::string VerifiedText(const Json& backup) {
   if (Text(backup, "state") != "ok") return "DAMAGED";
+  if (!backup.contains("verified")) return "remote";
   if (!Text(backup, "problem").empty()) return "BAD";
   return backup.value("verified", false) ? "verified" : "unverified";
 }
@@ -196,6 +207,25 @@ int RunCreate(const BackupCommandOptions& options) {
   return kExitDone;
 }
 
+// To the target, or from there.
+int RunMove(const BackupCommandOptions& options, bool is_upload) {
+  const auto api = ServerApi::Find(options.server);
+  if (!api) return Fails(api.error(), options);
+  auto begun = api->Send("POST", options.Path(is_upload ? "/upload" : "/download"), options.Body());
+  if (!begun) return Fails(begun.error(), options);
+  auto last = options.is_no_wait ? begun : FollowBackup(*api, *begun, options.server.is_json);
+  if (!last) return Fails(last.error(), options);
+  if (Text(*last, "id") == options.id && Text(*last, "state") == "failed")
+    return Fails(BackupErrorOf(*last), options);
+  if (options.server.is_json) {
+    PrintJson(*last);
+  } else {
+    std::cout << (is_upload ? "upload" : "download") << " of backup " << options.id
+              << (options.is_no_wait ? " has begun\n" : ": done\n");
+  }
+  return kExitDone;
+}
+
 int FinishVerify(const Json& verdict, const BackupCommandOptions& options) {
   if (options.server.is_json) {
     PrintJson(verdict);
@@ -240,12 +270,22 @@ int RunVerify(const BackupCommandOptions& options) {
   return verdict ? FinishVerify(*verdict, options) : Fails(verdict.error(), options);
 }
 
-int RunList(const BackupCommandOptions& options) {
-  const auto list = Ask(options, "/v1/backups", [](const BackupDirectory& directory) {
+Result<Json> ListRemote(const BackupCommandOptions& options) {
+  const auto api = ServerApi::Find(options.server);
+  if (!api) return Fail(api.error());
+  return api->Get(std::string("/v1/backups") + kAtTarget);
+}
+
+Result<Json> ListHere(const BackupCommandOptions& options) {
+  return Ask(options, "/v1/backups", [](const BackupDirectory& directory) {
     const auto entries = directory.List();
     if (!entries) return Result<Json>(Fail(entries.error()));
     return Result<Json>(BackupListJson(*entries, directory.path(), SystemClock().WallNow()));
   });
+}
+
+int RunList(const BackupCommandOptions& options) {
+  const auto list = options.is_remote ? ListRemote(options) : ListHere(options);
   if (!list) return Fails(list.error(), options);
   if (options.server.is_json) {
     PrintJson(*list);
@@ -344,6 +384,17 @@ void AddId(CLI::App* command, const Options& options) {
   command->add_option("ID", options->id, "The backup, as `backup list` shows it")->required();
 }
 
+void AddMoves(CLI::App& backup, const Options& options, int& exit_code) {
+  for (const bool is_upload : {true, false}) {
+    CLI::App* move = Add(
+        backup, options, is_upload ? "upload" : "download",
+        is_upload ? "Copy a backup off this machine" : "Fetch a backup from there, and verify it",
+        [options, is_upload] { return RunMove(*options, is_upload); }, exit_code);
+    AddId(move, options);
+    move->add_flag("--no-wait", options->is_no_wait, "Begin it and return");
+  }
+}
+
 void AddChanges(CLI::App& backup, const Options& options, int& exit_code) {
   CLI::App* create = Add(
       backup, options, "create", "Make a backup of both stores",
@@ -362,16 +413,17 @@ void AddChanges(CLI::App& backup, const Options& options, int& exit_code) {
               exit_code),
           options);
   }
-  AddId(Add(
-            backup, options, "delete", "Delete a backup",
-            [options] {
-              return RunSimple(*options, "DELETE", options->Path(), options->Body(),
-                               [](const Json& answer) {
-                                 std::cout << "deleted " << Text(answer, "deleted") << "\n";
-                               });
-            },
-            exit_code),
-        options);
+  CLI::App* remove = Add(
+      backup, options, "delete", "Delete a backup",
+      [options] {
+        return RunSimple(
+            *options, "DELETE", options->Path(options->is_remote ? kAtTarget : ""), options->Body(),
+            [](const Json& answer) { std::cout << "deleted " << Text(answer, "deleted") << "\n"; });
+      },
+      exit_code);
+  AddId(remove, options);
+  remove->add_flag("--remote", options->is_remote, "The copy off this machine");
+  AddMoves(backup, options, exit_code);
   CLI::App* prune = Add(
       backup, options, "prune", "Delete what retention does not keep",
       [options] {
@@ -395,6 +447,7 @@ void AddLooks(CLI::App& backup, const Options& options, int& exit_code) {
   CLI::App* list = Add(
       backup, options, "list", "List all backups", [options] { return RunList(*options); },
       exit_code);
+  list->add_flag("--remote", options->is_remote, "Those off this machine");
   CLI::App* show = Add(
       backup, options, "show", "Show one backup", [options] { return RunShow(*options); },
       exit_code);

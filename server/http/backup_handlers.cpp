@@ -5,6 +5,7 @@
 #include "server/http/handlers.hpp"
 #include "server/http/json_text.hpp"
 #include "server/http/problem.hpp"
+#include "server/http/query.hpp"
 
 namespace switchback {
 namespace {
@@ -48,10 +49,30 @@ Result<BackupRequest> ParseCreate(const BackupManager& manager, const std::strin
   return request;
 }
 
+// "where=target" in a query, and nothing else.
+Result<bool> IsAtTarget(const std::string& query) {
+  const auto parameters = ParseQuery(query);
+  if (!parameters) return Fail(parameters.error());
+  bool is_at_target = false;
+  for (const auto& [name, value] : *parameters) {
+    if (name != "where" || (value != "target" && value != "here"))
+      return Fail(ErrorCode::kInvalidArgument, "the query may hold where=target or where=here");
+    is_at_target = value == "target";
+  }
+  return is_at_target;
+}
+
 }  // namespace
 
-HttpResponse HandleBackupList(const ControlPlaneParts& parts) {
+HttpResponse HandleBackupList(const ControlPlaneParts& parts, const std::string& query) {
   if (parts.backups == nullptr) return NoBackups();
+  const auto is_at_target = IsAtTarget(query);
+  if (!is_at_target) return ProblemResponse(is_at_target.error());
+  if (*is_at_target) {
+    const auto remote = parts.backups->ListRemote();
+    if (!remote) return ProblemResponse(remote.error());
+    return Answer(RemoteBackupListJson(*remote, parts.clock.WallNow()));
+  }
   const auto entries = parts.backups->directory().List();
   if (!entries) return ProblemResponse(entries.error());
   return Answer(BackupListJson(*entries, parts.backups->directory().path(), parts.clock.WallNow()));
@@ -98,13 +119,27 @@ HttpResponse HandleBackupPin(const ControlPlaneParts& parts, const std::string& 
   return HandleBackupShow(parts, id);
 }
 
-HttpResponse HandleBackupDelete(const ControlPlaneParts& parts, const std::string& id,
-                                const std::string& body) {
+HttpResponse HandleBackupMove(const ControlPlaneParts& parts, const std::string& id, bool is_upload,
+                              const std::string& body) {
   if (parts.backups == nullptr) return NoBackups();
   const auto parsed = ParseActor(body);
   if (!parsed) return ProblemResponse(parsed.error());
-  if (auto deleted = parts.backups->Delete(id, parsed->actor); !deleted)
-    return ProblemResponse(deleted.error());
+  auto begun = is_upload ? parts.backups->Upload(id, parsed->actor)
+                         : parts.backups->Download(id, parsed->actor);
+  if (!begun) return ProblemResponse(begun.error());
+  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+}
+
+HttpResponse HandleBackupDelete(const ControlPlaneParts& parts, const std::string& id,
+                                const std::string& query, const std::string& body) {
+  if (parts.backups == nullptr) return NoBackups();
+  const auto parsed = ParseActor(body);
+  if (!parsed) return ProblemResponse(parsed.error());
+  const auto is_at_target = IsAtTarget(query);
+  if (!is_at_target) return ProblemResponse(is_at_target.error());
+  auto deleted = *is_at_target ? parts.backups->DeleteRemote(id, parsed->actor)
+                               : parts.backups->Delete(id, parsed->actor);
+  if (!deleted) return ProblemResponse(deleted.error());
   return Answer({{"deleted", id}});
 }
 

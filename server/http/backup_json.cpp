@@ -71,6 +71,17 @@ Json BackupListJson(const std::vector<BackupEntry>& entries, const std::string& 
           {"backups", std::move(list)}};
 }
 
+Json RemoteBackupListJson(const RemoteBackups& remote, WallTime now) {
+  std::vector<BackupEntry> entries;
+  for (const RemoteBackup& backup : remote.backups)
+    entries.push_back({backup.id, backup.manifest, {}, false, backup.damage});
+  Json json = BackupListJson(entries, remote.target, now);
+  for (Json& backup : json["backups"]) {  // what is known here, and not there
+    for (const char* name : {"pinned", "verified", "verified_at", "checked_at"}) backup.erase(name);
+  }
+  return json;
+}
+
 Json BackupVerdictJson(const BackupVerdict& verdict) {
   return {{"ok", verdict.is_ok()}, {"full", verdict.is_full}, {"problems", verdict.problems}};
 }

@@ -15,6 +15,8 @@ nlohmann::ordered_json BackupDetailJson(const BackupEntry& entry, WallTime now);
 // All of them, with their number, size and age.
 nlohmann::ordered_json BackupListJson(const std::vector<BackupEntry>& entries,
                                       const std::string& directory, WallTime now);
+// Those at a target, in the same form; "directory" is the target's name.
+nlohmann::ordered_json RemoteBackupListJson(const RemoteBackups& remote, WallTime now);
 // {"state": "none"} when there was none.
 nlohmann::ordered_json BackupOperationJson(const std::optional<BackupOperation>& operation);
 nlohmann::ordered_json BackupVerdictJson(const BackupVerdict& verdict);

@@ -52,7 +52,8 @@ void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   const auto add = [&](const char* method, const char* path, Route::Handler handler) {
     routes.push_back(Blocking({method, path, std::move(handler)}));
   };
-  add("GET", "/v1/backups", [&](Request, Parameters) { return HandleBackupList(parts); });
+  add("GET", "/v1/backups",
+      [&](Request request, Parameters) { return HandleBackupList(parts, request.query); });
   add("POST", "/v1/backups",
       [&](Request request, Parameters) { return HandleBackupCreate(parts, request.body); });
   add("GET", "/v1/backups/status", [&](Request, Parameters) { return HandleBackupStatus(parts); });
@@ -63,7 +64,7 @@ void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   add("GET", "/v1/backups/{id}",
       [&](Request, Parameters path) { return HandleBackupShow(parts, path[0]); });
   add("DELETE", "/v1/backups/{id}", [&](Request request, Parameters path) {
-    return HandleBackupDelete(parts, path[0], request.body);
+    return HandleBackupDelete(parts, path[0], request.query, request.body);
   });
   add("POST", "/v1/backups/{id}/verify", [&](Request request, Parameters path) {
     return HandleBackupVerify(parts, path[0], request.body);
@@ -75,6 +76,12 @@ void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
       [&](Request request, Parameters) { return HandleRestore(parts, "", request.body, true); });
   add("POST", "/v1/restore",
       [&](Request request, Parameters) { return HandleRestore(parts, "", request.body); });
+  for (const bool is_upload : {true, false}) {
+    add("POST", is_upload ? "/v1/backups/{id}/upload" : "/v1/backups/{id}/download",
+        [&parts, is_upload](Request request, Parameters path) {
+          return HandleBackupMove(parts, path[0], is_upload, request.body);
+        });
+  }
   for (const bool is_pinned : {true, false}) {
     add("POST", is_pinned ? "/v1/backups/{id}/pin" : "/v1/backups/{id}/unpin",
         [&parts, is_pinned](Request request, Parameters path) {

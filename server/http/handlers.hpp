@@ -58,8 +58,9 @@ HttpResponse HandleVerifyRate(const ControlPlaneParts& parts, const std::string&
 // GET /v1/verify/differences?after_collection=&after_key=&limit=: a page, and the path of the next.
 HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::string& query);
 
-// GET /v1/backups: all of them, with their number, size and age.
-HttpResponse HandleBackupList(const ControlPlaneParts& parts);
+// GET /v1/backups: all of them, with their number, size and age. ?where=target: those off this
+// machine; it waits for the target. 503 when there is none.
+HttpResponse HandleBackupList(const ControlPlaneParts& parts, const std::string& query);
 // POST /v1/backups {"note"?: text, "compress"?: bool, "actor"?: text}: begins one; 202 with what
 // GET /v1/backups/status says. 409 with the name of the operation that runs.
 HttpResponse HandleBackupCreate(const ControlPlaneParts& parts, const std::string& body);
@@ -71,9 +72,13 @@ HttpResponse HandleBackupCancel(const ControlPlaneParts& parts, const std::strin
 HttpResponse HandleBackupPrune(const ControlPlaneParts& parts, const std::string& body);
 // GET /v1/backups/{id}
 HttpResponse HandleBackupShow(const ControlPlaneParts& parts, const std::string& id);
-// DELETE /v1/backups/{id} {"actor"?}: 409 for one that is pinned or in use.
+// DELETE /v1/backups/{id} {"actor"?}: 409 for one that is pinned or in use. ?where=target: the copy
+// off this machine, and what is left of an unfinished upload.
 HttpResponse HandleBackupDelete(const ControlPlaneParts& parts, const std::string& id,
-                                const std::string& body);
+                                const std::string& query, const std::string& body);
+// POST /v1/backups/{id}/upload, /download {"actor"?}: begins it; 202. 503 without a target.
+HttpResponse HandleBackupMove(const ControlPlaneParts& parts, const std::string& id, bool is_upload,
+                              const std::string& body);
 // POST /v1/backups/{id}/verify {"full"?: bool, "actor"?}: begins it; 202.
 HttpResponse HandleBackupVerify(const ControlPlaneParts& parts, const std::string& id,
                                 const std::string& body);
