@@ -16,7 +16,7 @@ constexpr const char* kJournalKind = "backup";
 constexpr std::size_t kInterruptedMax = 100;
 constexpr std::chrono::milliseconds kSchedulePoll{500};
 constexpr std::chrono::seconds kRetryAfter{600};
-constexpr std::size_t kRemoteListMax = 500;
+constexpr std::size_t kRemoteListMax = 200;
 
 std::int64_t UnixSeconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();

@@ -8,33 +8,38 @@
 
 namespace switchback {
 
-void Sha256::Free::operator()(evp_md_ctx_st* context) const noexcept {
+void Digest::Free::operator()(evp_md_ctx_st* context) const noexcept {
   EVP_MD_CTX_free(context);
 }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  SB_CHECK(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1,
-           "OpenSSL has SHA-256");
+Digest::Digest(const evp_md_st* kind) : context_(EVP_MD_CTX_new()) {
+  SB_CHECK(context_ != nullptr, "memory for a digest");
+  is_known_ = EVP_DigestInit_ex(context_.get(), kind, nullptr) == 1;
+  SB_CHECK(is_known_ || kind != EVP_sha256(), "OpenSSL has SHA-256");
 }
 
-Sha256::~Sha256() = default;
+Digest::~Digest() = default;
 
-void Sha256::Add(std::string_view bytes) {
+void Digest::Add(std::string_view bytes) {
+  if (!is_known_) return;
   SB_CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1, "hashing in memory");
 }
 
-std::string Sha256::FinishHex() {
-  std::array<unsigned char, 32> digest{};
+std::string Digest::FinishHex() {
+  if (!is_known_) return "";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  SB_CHECK(EVP_DigestFinal_ex(context_.get(), digest.data(), &size) == 1 && size == digest.size(),
-           "a digest of 32 bytes");
+  SB_CHECK(EVP_DigestFinal_ex(context_.get(), digest.data(), &size) == 1, "a digest");
   std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += "0123456789abcdef"[byte >> 4];
-    hex += "0123456789abcdef"[byte & 15];
+  for (unsigned i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
   }
   return hex;
 }
+
+Sha256::Sha256() : Digest(EVP_sha256()) {}
+Md5::Md5() : Digest(EVP_md5()) {}
 
 std::string Sha256Hex(std::string_view bytes) {
   Sha256 hash;

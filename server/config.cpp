@@ -179,6 +179,22 @@ Status SetBackupUpload(const Json& value, ServerConfig& config) {
   return {};
 }
 
+Status SetTargetPathStyle(const Json& value, ServerConfig& config) {
+  if (!value.is_boolean()) return Wrong("true or false");
+  config.backup_target.path_style = value.get<bool>() ? 1 : 0;
+  return {};
+}
+
+Status SetTargetPlainHttp(const Json& value, ServerConfig& config) {
+  if (!value.is_boolean()) return Wrong("true or false");
+  config.backup_target.is_plain_http_allowed = value.get<bool>();
+  return {};
+}
+
+Status SetTargetPartBytes(const Json& value, ServerConfig& config) {
+  return SetNumber(value, kS3PartBytesMin, config.backup_target.part_bytes);
+}
+
 Setter Milliseconds(std::chrono::milliseconds ServerConfig::*member, std::uint64_t least = 0) {
   return [member, least](const Json& value, ServerConfig& config) -> Status {
     std::uint32_t milliseconds = 0;
@@ -257,6 +273,13 @@ const std::map<std::string, Setter>& Setters() {
       {"backup_interval_seconds", SetBackupInterval},
       {"backup_retention", SetBackupRetention},
       {"backup_target", TargetText(&BackupTargetOptions::location)},
+      {"backup_target_endpoint", TargetText(&BackupTargetOptions::endpoint)},
+      {"backup_target_region", TargetText(&BackupTargetOptions::region)},
+      {"backup_target_path_style", SetTargetPathStyle},
+      {"backup_target_plain_http", SetTargetPlainHttp},
+      {"backup_target_credentials_file", TargetText(&BackupTargetOptions::credentials_file)},
+      {"backup_target_ca_file", TargetText(&BackupTargetOptions::ca_file)},
+      {"backup_target_part_bytes", SetTargetPartBytes},
       {"backup_upload", SetBackupUpload},
       {"log_archive_dir", SetLogArchiveDirectory},
       {"log_archive_seconds", SetLogArchiveWindow},

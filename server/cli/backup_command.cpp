@@ -23,6 +23,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kAtTarget = "?where=target";
+// Of a request that waits for the target, with its own attempts.
+constexpr std::chrono::seconds kTargetTimeMax{180};
 constexpr const char* kFooter =
     "A backup holds both stores at one and the same batch of the commit log. It is made while\n"
     "clients read and write, and counts only once it was read back: checksums, the engines' own\n"
@@ -273,7 +275,7 @@ int RunVerify(const BackupCommandOptions& options) {
 Result<Json> ListRemote(const BackupCommandOptions& options) {
   const auto api = ServerApi::Find(options.server);
   if (!api) return Fail(api.error());
-  return api->Get(std::string("/v1/backups") + kAtTarget);
+  return api->Get(std::string("/v1/backups") + kAtTarget, kTargetTimeMax);
 }
 
 Result<Json> ListHere(const BackupCommandOptions& options) {
@@ -348,8 +350,9 @@ int RunSimple(const BackupCommandOptions& options, const char* method, const std
               const Json& body, void (*print)(const Json&)) {
   const auto api = ServerApi::Find(options.server);
   if (!api) return Fails(api.error(), options);
-  const auto answer =
-      std::string_view(method) == "GET" ? api->Get(path) : api->Send(method, path, body);
+  const auto answer = std::string_view(method) == "GET"
+                          ? api->Get(path)
+                          : api->Send(method, path, body, kTargetTimeMax);
   if (!answer) return Fails(answer.error(), options);
   if (options.server.is_json) {
     PrintJson(*answer);

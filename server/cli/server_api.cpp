@@ -87,8 +87,8 @@ Result<Json> ServerApi::ReadAnswer(const HttpAnswer& answer) {
   return document;
 }
 
-Result<Json> ServerApi::Get(std::string_view path) const {
-  auto answer = client_.Send("GET", path, "");
+Result<Json> ServerApi::Get(std::string_view path, std::chrono::milliseconds timeout) const {
+  auto answer = client_.Send("GET", path, "", timeout);
   if (!answer) return Fail(answer.error());
   return ReadAnswer(*answer);
 }

@@ -41,7 +41,8 @@ class ServerApi {
 
   // Sends a request and gives the document of the answer. Errors: kUnavailable (nobody answers, or
   // the token is wrong), else what the server's problem document says: kRefused for a refused flip.
-  Result<nlohmann::ordered_json> Get(std::string_view path) const;
+  Result<nlohmann::ordered_json> Get(
+      std::string_view path, std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
   Result<nlohmann::ordered_json> Send(
       std::string_view method, std::string_view path, const nlohmann::ordered_json& body,
       std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
