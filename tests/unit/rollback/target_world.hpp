@@ -15,7 +15,9 @@ class TargetWorld : public BackupWorld {
     std::filesystem::create_directory(target_path);
     options.is_compressed = is_compressed;
     options.open_target = [this] {
-      return OpenBackupTarget({.location = target_path}, options.directory);
+      BackupTargetOptions target;
+      target.location = target_path;
+      return OpenBackupTarget(target, options.directory);
     };
     Open();
     Fill();
