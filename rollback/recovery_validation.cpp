@@ -88,14 +88,15 @@ class Validation {
     const auto collection = service_.catalog().Intern(names->empty() ? "default" : names->front());
     if (!collection) return Fail(collection.error());
     const std::string key = ProbeKey();
-    SB_RETURN_IF_ERROR(service_.Write([&](Transaction& transaction) -> Status {
+    const auto write = [&](Transaction& transaction) -> Status {
       SB_RETURN_IF_ERROR(transaction.Put(**collection, key, "probe"));
       const auto written = transaction.Get(**collection, key);
       if (!written) return Fail(written.error());
       if (*written != "probe")
         return Fail(ErrorCode::kCorruption, "what was written reads back as something else");
       return transaction.Delete(**collection, key);
-    }));
+    };
+    SB_RETURN_IF_ERROR(service_.Write(write));
     const auto left = session_->Get(**collection, key);
     if (!left) return Fail(left.error());
     if (left->has_value()) return Fail(ErrorCode::kCorruption, "what was deleted is still there");
