@@ -255,12 +255,14 @@ Result<std::string> RollbackManager::TurnFlagOff(const Task& task) {
     MutexLock lock(mutex_);
     is_turning_off_ = true;
   }
-  auto turned = [&]() -> Status {
-    SB_RETURN_IF_ERROR(SetFlagInFile(options_.flags_path, kUnifiedFlagName, {false, {}}));
+  const auto turn = [&]() -> Status {
+    SB_RETURN_IF_ERROR(
+        SetFlagInFile(options_.flags_path, std::string(kUnifiedFlagName), {false, {}}));
     if (options_.reload_flags) SB_RETURN_IF_ERROR(options_.reload_flags());
     if (service_.flags().Current()->unified().share() == 0) return {};
     return Fail(ErrorCode::kConflict, "somebody has turned the flag on again meanwhile");
-  }();
+  };
+  const Status turned = turn();
   {
     MutexLock lock(mutex_);
     is_turning_off_ = false;
