@@ -11,6 +11,7 @@
 
 #include "common/file.hpp"
 #include "flags/strict_json.hpp"
+#include "rollback/guard/guard_settings_json.hpp"
 
 namespace switchback {
 namespace {
@@ -105,6 +106,10 @@ Status SetValidation(const Json& value, ServerConfig& config) {
   if (!rules) return Fail(rules.error());
   config.validation = *std::move(rules);
   return {};
+}
+
+Status SetGuard(const Json& value, ServerConfig& config) {
+  return ApplyGuardSettings(value, config.guard);
 }
 
 Status SetAllowUnverified(const Json& value, ServerConfig& config) {
@@ -287,6 +292,7 @@ const std::map<std::string, Setter>& Setters() {
       {"log_level", SetLevel},
       {"migration", SetMigration},
       {"validation", SetValidation},
+      {"guard", SetGuard},
       {"allow_unverified", SetAllowUnverified},
   };
   return kSetters;

@@ -17,6 +17,7 @@
 #include "migration/validation_rules.hpp"
 #include "rollback/backup_manager.hpp"
 #include "rollback/backup_target_options.hpp"
+#include "rollback/guard/guard_settings.hpp"
 #include "rollback/log_archive.hpp"
 #include "service/db_service.hpp"
 
@@ -55,6 +56,7 @@ struct ServerConfig {
   BackupTargetOptions backup_target;
   // Of the log's past; directory "" = <data-dir>/log-archive. A window of 0: none is kept.
   LogArchiveOptions log_archive;
+  GuardSettings guard;
   bool is_unverified_allowed = false;  // flags may send keys to a copy that was not verified
 
   // Where the flags file is, whether named or not.

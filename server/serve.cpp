@@ -143,12 +143,19 @@ Result<std::string> Server::BeginBackup(const std::string& reason, const std::st
 }
 
 void Server::StartFlags() {
+  safety_ = std::make_unique<Safety>(
+      SafetyParts{*service_, *journal_, events_, *verifier_, clock_},
+      SafetyOptions{config_.service.data_dir, config_.FlagsPath(), config_.guard});
   auto judge = std::make_shared<FlagJudge>(*service_);
   watcher_ = std::make_unique<FlagWatcher>(
       config_.FlagsPath(), service_->flags(),
-      [judge](const std::shared_ptr<const FlagSnapshot>& snapshot) { judge->OnLoad(*snapshot); },
+      [this, judge](const std::shared_ptr<const FlagSnapshot>& snapshot) {
+        judge->OnLoad(*snapshot);
+        safety_->OnFlags(*snapshot);
+      },
       clock_);
   watcher_->Start();
+  safety_->Start(*watcher_);
 }
 
 void Server::StartSchema() {
@@ -220,6 +227,7 @@ Status Server::StartDoors() {
       identity,  verifier_.get(), schema_.get(), queries_.get(), backups_.get()};
   StartEvents(parts);
   parts.events = event_feed_.get();
+  parts.safety = safety_.get();
   control_plane_ = std::make_unique<ControlPlane>(
       std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
@@ -269,6 +277,7 @@ Status Server::Stop() {
   if (queries_) queries_->Stop();
   if (resp_) resp_->Stop(config_.drain_max);
   if (http_) http_->Stop(config_.drain_max);
+  if (safety_) safety_->Stop();
   if (watcher_) watcher_->Stop();
   if (verifier_) verifier_->Stop();
   if (!service_) return {};

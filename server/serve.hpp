@@ -19,6 +19,7 @@
 #include "server/http/http_server.hpp"
 #include "server/progress_watcher.hpp"
 #include "server/resp/resp_server.hpp"
+#include "server/safety.hpp"
 #include "service/db_service.hpp"
 #include "service/event_hub.hpp"
 
@@ -71,6 +72,7 @@ class Server {
   std::unique_ptr<SchemaRunner> schema_;
   std::unique_ptr<SqlQueries> queries_;
   std::unique_ptr<BackupManager> backups_;
+  std::unique_ptr<Safety> safety_;
   std::unique_ptr<ProgressWatcher> progress_;
   std::unique_ptr<EventFeed> event_feed_;
   std::unique_ptr<ControlPlane> control_plane_;

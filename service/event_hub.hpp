@@ -24,9 +24,9 @@
 namespace switchback {
 
 // Every topic there is; docs/protocol.md says what its events hold. A new one is added here.
-inline constexpr std::array<std::string_view, 9> kEventTopics{"backup",    "flags",     "follower",
-                                                              "migration", "operation", "restore",
-                                                              "schema",    "server",    "verify"};
+inline constexpr std::array<std::string_view, 12> kEventTopics{
+    "backup",  "flags",    "follower", "guard",  "migration", "operation",
+    "restore", "rollback", "rollout",  "schema", "server",    "verify"};
 [[nodiscard]] bool IsEventTopic(std::string_view topic);
 
 struct Event {

@@ -44,7 +44,7 @@ Guard::Guard(DbService& service, RoutingLatch& latch, const Clock& clock, GuardS
       machine_(settings) {}
 
 void Guard::Start() {
-  if (settings_.is_enabled) thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] { Run(); });
 }
 
 void Guard::Stop() {
@@ -69,6 +69,8 @@ void Guard::Run() {
 }
 
 void Guard::Look() {
+  if (hooks_.on_look) hooks_.on_look();
+  if (!settings_.is_enabled) return;
   MutexLock lock(mutex_);
   if (waiting_) {
     const GuardTrip trip = *waiting_;

@@ -28,6 +28,7 @@ struct GuardHooks {
   std::function<std::uint64_t()> memory_bytes;  // resident
   std::function<void(const GuardTrip& trip, const std::optional<Latched>& latched)> on_trip;
   std::function<void(const GuardAlert& alert)> on_alert;
+  std::function<void()> on_look;  // each time, also where the guard is off
 };
 
 struct GuardStatus {

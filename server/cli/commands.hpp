@@ -18,6 +18,9 @@ void AddSchemaCommand(CLI::App& app, int& exit_code);
 void AddSqlCommand(CLI::App& app, int& exit_code);
 void AddBackupCommand(CLI::App& app, int& exit_code);
 void AddRestoreCommand(CLI::App& app, int& exit_code);
+void AddRollbackCommand(CLI::App& app, int& exit_code);
+// `rollback to-backup`: the restore by another name.
+void AddRollbackToBackup(CLI::App& rollback, int& exit_code);
 void AddBenchCommand(CLI::App& app, int& exit_code);
 void AddDrainCommand(CLI::App& app, int& exit_code);
 void AddDetachCommand(CLI::App& app, int& exit_code);

@@ -122,8 +122,10 @@ int RunRestore(const RestoreCommandOptions& options) {
 
 }  // namespace
 
-void AddRestoreCommand(CLI::App& app, int& exit_code) {
-  CLI::App* restore = app.add_subcommand("restore", "Go back to a backup, or back from one");
+namespace {
+
+void AddRestore(CLI::App& app, const char* name, const char* summary, int& exit_code) {
+  CLI::App* restore = app.add_subcommand(name, summary);
   const auto options = std::make_shared<RestoreCommandOptions>();
   restore->footer(kFooter);
   restore->add_option("ID", options->id, "The backup, as `backup list` shows it");
@@ -144,6 +146,16 @@ void AddRestoreCommand(CLI::App& app, int& exit_code) {
   restore->add_option("--actor", options->actor, "Who asks for it, for the history");
   options->server.AddTo(*restore);
   restore->callback([options, &exit_code] { exit_code = RunRestore(*options); });
+}
+
+}  // namespace
+
+void AddRestoreCommand(CLI::App& app, int& exit_code) {
+  AddRestore(app, "restore", "Go back to a backup, or back from one", exit_code);
+}
+
+void AddRollbackToBackup(CLI::App& rollback, int& exit_code) {
+  AddRestore(rollback, "to-backup", "Go back to a backup: the same as `restore`", exit_code);
 }
 
 }  // namespace switchback

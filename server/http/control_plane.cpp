@@ -90,6 +90,29 @@ void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   }
 }
 
+// The routes of guard and rollback.
+void AddSafetyRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  const auto add_get = [&](const char* path, HttpResponse (*handle)(const ControlPlaneParts&)) {
+    routes.push_back(
+        Blocking({"GET", path, [&parts, handle](Request, Parameters) { return handle(parts); }}));
+  };
+  const auto add_post = [&](const char* path,
+                            HttpResponse (*handle)(const ControlPlaneParts&, const std::string&)) {
+    routes.push_back(Blocking({"POST", path, [&parts, handle](Request request, Parameters) {
+                                 return handle(parts, request.body);
+                               }}));
+  };
+  add_get("/v1/guard", HandleGuardGet);
+  add_post("/v1/guard/rearm", HandleGuardRearm);
+  add_get("/v1/rollback", HandleRollbackGet);
+  add_get("/v1/rollback/check", HandleRollbackCheck);
+  add_post("/v1/rollback", HandleRollbackNow);
+  add_post("/v1/rollback/validate", HandleRollbackValidate);
+  add_get("/v1/metrics/comparison", HandleComparison);
+}
+
 // Every route there is. `parts` and `is_stopping` are those of the control plane itself.
 std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
   using Request = const HttpRequest&;
@@ -152,6 +175,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
   };
   AddVerifyRoutes(parts, routes);
   AddBackupRoutes(parts, routes);
+  if (parts.safety != nullptr) AddSafetyRoutes(parts, routes);
   return routes;
 }
 

@@ -27,6 +27,8 @@ class EventFeed;
 inline constexpr std::chrono::milliseconds kDrainWaitDefault{60'000};
 inline constexpr std::chrono::milliseconds kDrainWaitMax{600'000};
 
+class Safety;
+
 // What the handlers speak to. All of it outlives the control plane.
 struct ControlPlaneParts {
   DbService& service;
@@ -40,6 +42,7 @@ struct ControlPlaneParts {
   SqlQueries* queries = nullptr;
   BackupManager* backups = nullptr;  // none: its routes say so
   EventFeed* events = nullptr;       // none: its route says so
+  Safety* safety = nullptr;          // null: no routes for guard and rollback
 };
 
 // Thread-safe.

@@ -58,6 +58,22 @@ HttpResponse HandleVerifyRate(const ControlPlaneParts& parts, const std::string&
 // GET /v1/verify/differences?after_collection=&after_key=&limit=: a page, and the path of the next.
 HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::string& query);
 
+// GET /v1/guard: streams with their thresholds, latch, alerts, settings
+HttpResponse HandleGuardGet(const ControlPlaneParts& parts);
+// POST /v1/guard/rearm {"trip": number, "actor"?, "reason"?}: 404 for another trip than the present
+HttpResponse HandleGuardRearm(const ControlPlaneParts& parts, const std::string& body);
+// GET /v1/rollback: whether it can be done now, and the rollback at hand or the newest one
+HttpResponse HandleRollbackGet(const ControlPlaneParts& parts);
+// GET /v1/rollback/check
+HttpResponse HandleRollbackCheck(const ControlPlaneParts& parts);
+// POST /v1/rollback {"actor"?, "reason"?, "wait_ms"?: number}: every key goes to legacy from the
+// answer on; 202, the rest goes on. 409 when legacy is not in sync.
+HttpResponse HandleRollbackNow(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/rollback/validate {"actor"?}: checks the service and answers with the result.
+HttpResponse HandleRollbackValidate(const ControlPlaneParts& parts, const std::string& body);
+// GET /v1/metrics/comparison
+HttpResponse HandleComparison(const ControlPlaneParts& parts);
+
 // GET /v1/backups: all of them, with their number, size and age. ?where=target: those off this
 // machine; it waits for the target. 503 when there is none.
 HttpResponse HandleBackupList(const ControlPlaneParts& parts, const std::string& query);

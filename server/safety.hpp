@@ -1,0 +1,72 @@
+// What watches over the running service and takes it back to legacy: latch, guard, rollbacks, the
+// comparison of both roles. Wired together here, so that serve.cpp only has to place it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "flags/flag_watcher.hpp"
+#include "migration/journal.hpp"
+#include "migration/verifier.hpp"
+#include "rollback/guard/guard.hpp"
+#include "rollback/guard/start_watch.hpp"
+#include "rollback/metrics_history.hpp"
+#include "rollback/rollback_manager.hpp"
+#include "service/db_service.hpp"
+#include "service/event_hub.hpp"
+
+namespace switchback {
+
+struct SafetyParts {
+  DbService& service;
+  Journal& journal;
+  EventHub& events;
+  const Verifier& verifier;
+  const Clock& clock;
+};
+
+struct SafetyOptions {
+  std::string data_dir;
+  std::string flags_path;
+  GuardSettings guard;
+};
+
+// Belongs to one thread, but for its parts, which are thread-safe.
+class Safety {
+ public:
+  // Before any flag is published: what was latched holds from the first request on.
+  Safety(SafetyParts parts, SafetyOptions options);
+  ~Safety() { Stop(); }
+  Safety(const Safety&) = delete;
+  Safety& operator=(const Safety&) = delete;
+
+  // Of each load of the flags file, on the watcher's thread.
+  void OnFlags(const FlagSnapshot& flags) { rollbacks_->OnFlags(flags); }
+  // Once flags are watched; `watcher` outlives it.
+  void Start(FlagWatcher& watcher);
+  // Before the service is closed, and before `watcher` stops.
+  void Stop();
+
+  void Audit(const std::string& actor, const std::string& action, const std::string& detail);
+
+  [[nodiscard]] Guard& guard() { return *guard_; }
+  [[nodiscard]] RoutingLatch& latch() { return *latch_; }
+  [[nodiscard]] RollbackManager& rollbacks() { return *rollbacks_; }
+  [[nodiscard]] const MetricsHistory& history() const { return *history_; }
+
+ private:
+  [[nodiscard]] GuardHooks Hooks();
+  [[nodiscard]] std::vector<EvidenceFile> CollectEvidence() const;
+
+  const SafetyParts parts_;
+  const SafetyOptions options_;
+  FlagWatcher* watcher_ = nullptr;
+  bool is_started_ = false;
+  std::unique_ptr<RoutingLatch> latch_;
+  std::unique_ptr<StartWatch> start_watch_;
+  std::unique_ptr<MetricsHistory> history_;
+  std::unique_ptr<RollbackManager> rollbacks_;
+  std::unique_ptr<Guard> guard_;
+};
+
+}  // namespace switchback
