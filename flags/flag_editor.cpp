@@ -77,16 +77,21 @@ Status ChangeFlag(Json& flag, bool enabled, std::optional<std::uint32_t> share) 
   return {};
 }
 
-Result<std::string> ChangedText(const std::string& text, const std::string& name, bool enabled,
-                                std::optional<std::uint32_t> share) {
+Result<std::string> ChangedText(const std::string& text, const std::string& name,
+                                const FlagChange& change, std::optional<std::uint32_t> share) {
   // Everything is checked, not only the flag to be changed: a file that readers refuse must not
   // come out of here looking fresh.
-  if (auto flags = ParseFlags(text); !flags) return Fail(flags.error());
+  auto flags = ParseFlags(text);
+  if (!flags) return Fail(flags.error());
+  if (change.may_change) {
+    const auto found = flags->find(name);
+    SB_RETURN_IF_ERROR(change.may_change(found == flags->end() ? nullptr : &found->second));
+  }
   auto document = ParseStrictJson(text);
   if (!document) return Fail(document.error());
-  SB_RETURN_IF_ERROR(ChangeFlag((*document)[name], enabled, share));
+  SB_RETURN_IF_ERROR(ChangeFlag((*document)[name], change.enabled, share));
   std::string changed = document->dump(2) + "\n";
-  if (auto flags = ParseFlags(changed); !flags) return Fail(flags.error());
+  if (auto outcome = ParseFlags(changed); !outcome) return Fail(outcome.error());
   return changed;
 }
 
@@ -185,9 +190,28 @@ Status WriteNew(const std::string& path, const Target& target, std::string_view 
   return {};
 }
 
+// An editor may have saved while the new content went to the disk: what a person wrote last counts.
+Status CheckUnchanged(const Target& target) {
+  struct stat now {};
+  const bool is_there = ::stat(target.path.c_str(), &now) == 0;
+  const auto is_equal = [](const timespec& left, const timespec& right) {
+    return left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec;
+  };
+  const bool is_same =
+      is_there == target.status.has_value() &&
+      (!is_there ||
+       (now.st_dev == target.status->st_dev && now.st_ino == target.status->st_ino &&
+        now.st_size == target.status->st_size && is_equal(now.st_mtim, target.status->st_mtim) &&
+        is_equal(now.st_ctim, target.status->st_ctim)));
+  if (is_same) return {};
+  return Fail(ErrorCode::kBusy,
+              target.path + " was changed by somebody else meanwhile: look at it and try again");
+}
+
 Status Replace(const Target& target, std::string_view text) {
   const std::string temporary = Beside(target.path, ".tmp");
   Status written = WriteNew(temporary, target, text);
+  if (written) written = CheckUnchanged(target);
   if (written && ::rename(temporary.c_str(), target.path.c_str()) != 0) {
     written = FailErrno("rename " + temporary, errno);
   }
@@ -221,7 +245,7 @@ Status SetFlagInFile(const std::string& path, const std::string& name, const Fla
     if (!content) return Fail(content.error());
     text = std::move(*content);
   }
-  auto changed = ChangedText(text, name, change.enabled, share);
+  auto changed = ChangedText(text, name, change, share);
   if (!changed) return Fail(WithContext(changed.error(), "change " + target->path));
   return Replace(*target, *changed);
 }

@@ -2,6 +2,7 @@
 // with a text editor may change it at any time.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -18,7 +19,10 @@ struct FlagChange {
   bool enabled = false;
   // 0..100 with up to three decimals. Absent: an enabled flag is on for everybody, whatever the
   // file said before; a disabled one keeps the percentage that it has.
-  std::optional<double> percentage;
+  std::optional<double> percentage = std::nullopt;
+  // Asked before anything is changed, with the flag as the file holds it at that moment (null: it
+  // holds none), while other callers wait. An error leaves the file alone and is the answer.
+  std::function<Status(const FlagRule* flag)> may_change = {};
 };
 
 // Sets one flag and leaves everything else in the file as it is: other members, their order, the
@@ -28,10 +32,12 @@ struct FlagChange {
 // moment readers find the old content or the new.
 //
 // Several processes may call this at once: they take turns at a lock on `.NAME.lock` beside the
-// file, waiting at most 2 s.
+// file, waiting at most 2 s. An editor that does not know the lock and saves meanwhile is noticed
+// up to the rename (kBusy); its content stays.
 // Errors: kInvalidArgument (name not [A-Za-z0-9_.-]{1,128}, percentage, or the file is not valid
 // now: it is left alone, since a correction might be under way), kUnsupported (flagd document),
-// kTooLarge, kBusy (another writer), kRefused (the owner cannot be kept), kNoSpace, kNotFound (no
+// kTooLarge, kBusy (another writer, or the file
+// changed meanwhile), kRefused (the owner cannot be kept), kNoSpace, kNotFound (no
 // such folder, a dangling link), kIo.
 Status SetFlagInFile(const std::string& path, const std::string& name, const FlagChange& change);
 

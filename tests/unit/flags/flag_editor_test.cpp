@@ -49,6 +49,44 @@ TEST_F(SetFlagInFileTest, MakesTheFileWhenThereIsNone) {
   EXPECT_EQ(ReadAll(path_), "{\n  \"USE_UNIFIED_DB_SERVICE\": true\n}\n");
 }
 
+TEST_F(SetFlagInFileTest, AsksOnTheFlagThatTheFileHoldsAtThatMoment) {
+  bool was_asked_about_none = false;
+  FlagChange change{.enabled = true, .percentage = 5};
+  change.may_change = [&](const FlagRule* flag) -> Status {
+    was_asked_about_none = flag == nullptr;
+    return {};
+  };
+  ASSERT_TRUE(SetFlagInFile(path_, kName, change));
+  EXPECT_TRUE(was_asked_about_none);
+
+  change.percentage = 25;
+  change.may_change = [&](const FlagRule* flag) -> Status {
+    if (flag != nullptr && flag->share() == 1'000) return {};
+    return Fail(ErrorCode::kRefused, "not 1 %");
+  };
+  const Status set = SetFlagInFile(path_, kName, change);
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(Rule().share(), 5'000u);
+}
+
+TEST_F(SetFlagInFileTest, AnEditorThatSavesMeanwhileKeepsItsContent) {
+  WriteInPlace(path_, R"({"USE_UNIFIED_DB_SERVICE": false})");
+  FlagChange change{.enabled = true, .percentage = 5};
+  // The content has been read by then, and nothing is written yet.
+  change.may_change = [&](const FlagRule*) -> Status {
+    WriteInPlace(path_, R"({"USE_UNIFIED_DB_SERVICE": {"enabled": true, "percentage": 77}})");
+    return {};
+  };
+
+  const Status set = SetFlagInFile(path_, kName, change);
+
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().code, ErrorCode::kBusy);
+  EXPECT_EQ(Rule().share(), 77'000u);
+  EXPECT_FALSE(fs::exists(folder_.File(".flags.json.tmp")));
+}
+
 TEST_F(SetFlagInFileTest, WritesAPercentageAsTheObjectForm) {
   ASSERT_TRUE(Set(true, 25));
   EXPECT_EQ(Rule().share(), 25'000u);
