@@ -66,6 +66,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
   server->StartBackups();
   SB_RETURN_IF_ERROR(server->StartMigrator());
   server->StartFlags();
+  server->StartRollout();
   SB_RETURN_IF_ERROR(server->StartDoors());
   SB_RETURN_IF_ERROR(WriteEndpoints(server->config_.service.data_dir, server->endpoints()));
   return server;
@@ -158,6 +159,19 @@ void Server::StartFlags() {
   safety_->Start(*watcher_);
 }
 
+// What it cannot read must not keep the data from being served.
+void Server::StartRollout() {
+  auto rollout = Rollout::Open({*service_, *journal_, clock_, config_.FlagsPath(),
+                                [this] { return watcher_->ReloadNow(); },
+                                [this] { return safety_->guard().GetStatus(); }});
+  if (!rollout) {
+    LogError("there will be no rollouts: {}", rollout.error().message);
+    return;
+  }
+  rollout_ = *std::move(rollout);
+  rollout_->Start();
+}
+
 void Server::StartSchema() {
   SchemaRunnerOptions options;
   options.directory = config_.SchemaDirectory();
@@ -228,6 +242,7 @@ Status Server::StartDoors() {
   StartEvents(parts);
   parts.events = event_feed_.get();
   parts.safety = safety_.get();
+  parts.rollout = rollout_.get();
   control_plane_ = std::make_unique<ControlPlane>(
       std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
@@ -272,6 +287,7 @@ Status Server::Stop() {
   if (control_plane_) control_plane_->BeginStop();
   StopEvents();  // first, so that whoever watches hears of it at once
   if (schema_) schema_->Stop();
+  if (rollout_) rollout_->Stop();
   if (migrator_) migrator_->Stop();  // before what it would take for a failed backup
   if (backups_) backups_->Stop();
   if (queries_) queries_->Stop();

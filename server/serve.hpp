@@ -12,6 +12,7 @@
 #include "migration/schema/sql_queries.hpp"
 #include "migration/verifier.hpp"
 #include "rollback/backup_manager.hpp"
+#include "rollback/rollout/rollout.hpp"
 #include "server/config.hpp"
 #include "server/endpoints.hpp"
 #include "server/http/control_plane.hpp"
@@ -48,6 +49,7 @@ class Server {
   Status OpenJournal();
   Status StartMigrator();
   void StartFlags();
+  void StartRollout();
   void StartSchema();
   void MakeArchive(DbServiceOptions& service);
   void StartBackups();
@@ -75,6 +77,7 @@ class Server {
   std::unique_ptr<Safety> safety_;
   std::unique_ptr<ProgressWatcher> progress_;
   std::unique_ptr<EventFeed> event_feed_;
+  std::unique_ptr<Rollout> rollout_;
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<RespServer> resp_;

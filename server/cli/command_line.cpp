@@ -30,6 +30,7 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddStatusCommand(app, exit_code);
   AddEventsCommand(app, exit_code);
   AddMigrateCommand(app, exit_code);
+  AddRolloutCommand(app, exit_code);
   AddVerifyCommand(app, exit_code);
   AddSchemaCommand(app, exit_code);
   AddSqlCommand(app, exit_code);

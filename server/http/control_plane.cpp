@@ -113,6 +113,23 @@ void AddSafetyRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   add_get("/v1/metrics/comparison", HandleComparison);
 }
 
+// The routes of the rollout.
+void AddRolloutRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  routes.push_back(
+      {"GET", "/v1/rollout", [&](Request, Parameters) { return HandleRolloutGet(parts); }});
+  routes.push_back(Blocking({"POST", "/v1/rollout/start", [&](Request request, Parameters) {
+                               return HandleRolloutStart(parts, request.body);
+                             }}));
+  for (const char* action : {"pause", "resume", "promote", "abort"}) {
+    routes.push_back(Blocking({"POST", std::string("/v1/rollout/") + action,
+                               [&parts, action](Request request, Parameters) {
+                                 return HandleRolloutAction(parts, action, request.body);
+                               }}));
+  }
+}
+
 // Every route there is. `parts` and `is_stopping` are those of the control plane itself.
 std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
   using Request = const HttpRequest&;
@@ -176,6 +193,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
   AddVerifyRoutes(parts, routes);
   AddBackupRoutes(parts, routes);
   if (parts.safety != nullptr) AddSafetyRoutes(parts, routes);
+  AddRolloutRoutes(parts, routes);
   return routes;
 }
 

@@ -13,6 +13,7 @@
 #include "migration/schema/sql_queries.hpp"
 #include "migration/verifier.hpp"
 #include "rollback/backup_manager.hpp"
+#include "rollback/rollout/rollout.hpp"
 #include "server/http/access.hpp"
 #include "server/http/message.hpp"
 #include "server/http/router.hpp"
@@ -43,6 +44,7 @@ struct ControlPlaneParts {
   BackupManager* backups = nullptr;  // none: its routes say so
   EventFeed* events = nullptr;       // none: its route says so
   Safety* safety = nullptr;          // null: no routes for guard and rollback
+  Rollout* rollout = nullptr;        // none: its routes say so
 };
 
 // Thread-safe.

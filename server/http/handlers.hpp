@@ -110,6 +110,17 @@ HttpResponse HandleBackupPin(const ControlPlaneParts& parts, const std::string& 
 HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id,
                            const std::string& body, bool is_undo = false);
 
+// GET /v1/rollout: how far it is, what holds it up, or how the newest one ended.
+HttpResponse HandleRolloutGet(const ControlPlaneParts& parts);
+// POST /v1/rollout/start {"steps": [percentage], "interval_seconds"?: 600, "operations_min"?: 1000,
+// "dry_run"?: bool, "actor"?, "reason"?}: 202 with the first share in force; of a dry run 200 with
+// the plan and its "refusals". 409 with all that speaks against it.
+HttpResponse HandleRolloutStart(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/rollout/{pause,resume,promote,abort} {"actor"?, "reason"?}, of abort also "to_zero"?.
+// 404 when there is none to do it with, 409 when it must not be done.
+HttpResponse HandleRolloutAction(const ControlPlaneParts& parts, const std::string& action,
+                                 const std::string& body);
+
 // POST /v1/legacy/accept {}: the operator's word that a legacy store that another process has
 // written to is to be used as it is.
 HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body);

@@ -53,7 +53,8 @@ HttpResponse HandleMetrics(const ControlPlaneParts& parts) {
   response.content_type = kMetricsContentType;
   response.body = RenderMetrics(
       {parts.service.GetStatus(), parts.service.GetMetrics(), parts.counters(), ReadProcessStats(),
-       parts.verifier ? parts.verifier->GetStatus() : VerifyStatus(), parts.migrator.GetStatus()});
+       parts.verifier ? parts.verifier->GetStatus() : VerifyStatus(), parts.migrator.GetStatus(),
+       parts.rollout ? parts.rollout->GetStatus() : RolloutStatus()});
   return response;
 }
 

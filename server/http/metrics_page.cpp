@@ -250,6 +250,27 @@ void AddMigration(PrometheusText& text, const MigrationStatus& migration) {
   text.Sample(migration.rollback ? migration.rollback->elapsed_seconds : 0.0);
 }
 
+void AddRollout(PrometheusText& text, const RolloutStatus& status) {
+  const RolloutRecord& record = status.record;
+  text.Begin("switchback_rollout_state", kGauge, "1 for the state that the newest rollout is in.");
+  for (std::size_t i = 0; i < kRolloutStateCount; ++i) {
+    const auto state = static_cast<RolloutState>(i);
+    text.Sample(AsFlag(record.state == state), {{"state", RolloutStateName(state)}});
+  }
+  const bool is_there = !record.steps.empty();
+  Value(text, "switchback_rollout_step", kGauge, is_there ? record.step + 1 : 0,
+        "Number of the step that the newest rollout is at; 0 when there was none.");
+  Value(text, "switchback_rollout_steps", kGauge, record.steps.size(),
+        "Steps of the newest rollout.");
+  text.Begin("switchback_rollout_share", kGauge,
+             "Share of keys that the step sends to unified, 0 to 1.");
+  text.Sample(is_there ? record.steps[record.step].share / 100'000.0 : 0.0);
+  Value(text, "switchback_rollout_step_operations", kGauge, record.operations,
+        "Reads of the step that unified has answered without an error.");
+  Value(text, "switchback_rollout_holding", kGauge, AsFlag(!status.hold.empty()),
+        "1 while something keeps a running rollout from going on.");
+}
+
 void AddProcess(PrometheusText& text, const ProcessStats& process) {
   text.Begin("switchback_build_info", kGauge, "Always 1; the version is in the label.");
   text.Sample(std::uint64_t{1}, {{"version", kVersion}});
@@ -279,6 +300,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddShadowReads(text, input.status.shadow_reads);
   AddVerify(text, input.verify);
   AddMigration(text, input.migration);
+  AddRollout(text, input.rollout);
   AddProcess(text, input.process);
   return text.Take();
 }

@@ -5,6 +5,7 @@
 
 #include "migration/migration_status.hpp"
 #include "migration/verify_status.hpp"
+#include "rollback/rollout/rollout.hpp"
 #include "server/http/process_stats.hpp"
 #include "server/http/server_counters.hpp"
 #include "service/db_service.hpp"
@@ -19,6 +20,7 @@ struct MetricsInput {
   ProcessStats process;
   VerifyStatus verify = {};
   MigrationStatus migration = {};
+  RolloutStatus rollout = {};
 };
 
 inline constexpr char kMetricsContentType[] = "text/plain; version=0.0.4; charset=utf-8";
