@@ -356,10 +356,12 @@ Status Rollout::Promote(const std::string& actor) {
 }
 
 Status Rollout::Abort(const std::string& actor, const std::string& reason, bool is_to_zero) {
-  return Act(actor, "rollout.abort", reason, [&](const Scene& scene) SB_REQUIRES(mutex_) {
-    const FlagRule* rule = scene.flag.rule_or_null();
+  return Act(actor, "rollout.abort", reason, [&](const Scene&) SB_REQUIRES(mutex_) {
+    // Anew: the look before this may have written the next step.
+    const RolloutFlag flag = ReadRolloutFlag(parts_.flags_path);
+    const FlagRule* rule = flag.rule_or_null();
     const FlagPoint zero = PointAt(rule, false, rule == nullptr ? 0 : rule->configured_share());
-    return machine_.Abort(actor, reason, is_to_zero, zero, scene.flag.file);
+    return machine_.Abort(actor, reason, is_to_zero, zero, flag.file);
   });
 }
 

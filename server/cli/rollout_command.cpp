@@ -194,6 +194,7 @@ void AddStart(CLI::App& rollout, const Options& options, int& exit_code) {
       ->required();
   start->add_option("--interval", options->interval_seconds, "How long a step lasts: 90s, 10m, 1h")
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_OPTIONAL, "TIME"))
+      ->option_text("TIME [10m]")
       ->default_str("10m");
   start
       ->add_option("--min-operations", options->operations_min,
@@ -246,6 +247,10 @@ void AddRolloutCommand(CLI::App& app, int& exit_code) {
                   "Switch the flag off instead: every key to "
                   "legacy");
   abort->add_option("--reason", options->reason, "Why, for the journal");
+  abort->footer(
+      "The flag becomes what it was before the rollout began: on at the same share, or off. After\n"
+      "the guard has ended a rollout this takes the share back that would be in force again once\n"
+      "the guard is let go. Refused when somebody else has changed the flag.");
 }
 
 }  // namespace switchback

@@ -231,6 +231,16 @@ TEST_F(RolloutTest, ATripEndsItAndAnAbortThenGoesBack) {
   EXPECT_EQ(effective(), 0);
 }
 
+TEST_F(RolloutTest, AnAbortAtTheMomentOfAStepGoesBackFromThatStep) {
+  ASSERT_TRUE(IsOk(rollout_->Begin(Request())));
+  Pass(9s);
+  world_.clock.Advance(1s);
+  ASSERT_TRUE(IsOk(rollout_->Abort("ann", "", false)));
+  EXPECT_EQ(rollout_->GetStatus().record.step, 1u);
+  EXPECT_EQ(state(), "aborted");
+  EXPECT_EQ(share(), 0);
+}
+
 TEST_F(RolloutTest, TheGuardsDoubtHoldsIt) {
   ASSERT_TRUE(IsOk(rollout_->Begin(Request())));
   guard_.holds_ramp = true;

@@ -15,7 +15,10 @@ using Json = nlohmann::ordered_json;
 
 class RolloutHandlersTest : public testing::Test {
  protected:
-  void SetUp() override { watcher_.Start(); }
+  void SetUp() override {
+    guard_.state = "watching";
+    watcher_.Start();
+  }
 
   ControlPlaneParts Parts(Rollout* rollout) {
     ControlPlaneParts parts{service_,
@@ -49,7 +52,7 @@ class RolloutHandlersTest : public testing::Test {
       Journal::Open(folder_.path() + "/control.sqlite", SystemClock()).value();
   const std::unique_ptr<Migrator> migrator_ =
       Migrator::Open(service_, *journal_, SystemClock(), {}).value();
-  GuardStatus guard_{.state = "watching"};
+  GuardStatus guard_;
   const std::unique_ptr<Rollout> rollout_ =
       Rollout::Open({service_, *journal_, SystemClock(), flags_path_,
                      [this] { return watcher_.ReloadNow(); }, [this] { return guard_; }})
