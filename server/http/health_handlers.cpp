@@ -5,6 +5,7 @@
 #include "server/http/metrics_page.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/status_json.hpp"
+#include "server/safety.hpp"
 #include "server/version.hpp"
 
 namespace switchback {
@@ -54,7 +55,8 @@ HttpResponse HandleMetrics(const ControlPlaneParts& parts) {
   response.body = RenderMetrics(
       {parts.service.GetStatus(), parts.service.GetMetrics(), parts.counters(), ReadProcessStats(),
        parts.verifier ? parts.verifier->GetStatus() : VerifyStatus(), parts.migrator.GetStatus(),
-       parts.rollout ? parts.rollout->GetStatus() : RolloutStatus()});
+       parts.rollout ? parts.rollout->GetStatus() : RolloutStatus(),
+       parts.safety ? parts.safety->guard().GetStatus() : GuardStatus()});
   return response;
 }
 

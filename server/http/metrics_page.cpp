@@ -271,6 +271,40 @@ void AddRollout(PrometheusText& text, const RolloutStatus& status) {
         "1 while something keeps a running rollout from going on.");
 }
 
+void AddGuard(PrometheusText& text, const GuardStatus& guard) {
+  text.Begin("switchback_guard_state", kGauge, "1 for the state that the guard is in.");
+  for (const char* state : {"off", "watching", "waiting", "tripped"})
+    text.Sample(AsFlag(guard.state == state), {{"state", state}});
+  Value(text, "switchback_guard_trips_total", kCounter, guard.trips,
+        "Times that the guard has gone back to legacy.");
+  Value(text, "switchback_guard_dry_trips_total", kCounter, guard.dry_trips,
+        "Times that it would have, had it not been a dry run.");
+  const auto add = [&](const char* name, const char* help, const auto& pick) {
+    text.Begin(name, kGauge, help);
+    for (const GuardStreamStatus& stream : guard.streams)
+      text.Sample(pick(stream), {{"stream", GuardStreamName(stream.stream)}});
+  };
+  using Stream = const GuardStreamStatus&;
+  add("switchback_guard_evidence", "What speaks against unified; the guard trips at the limit.",
+      [](Stream stream) { return stream.sum; });
+  add("switchback_guard_limit", "The evidence at which the guard trips.",
+      [](Stream stream) { return stream.limit; });
+  add("switchback_guard_tolerated_rate", "Rate of bad operations that is tolerated, 0 to 1.",
+      [](Stream stream) { return stream.rates.tolerated; });
+  add("switchback_guard_bad_rate",
+      "Rate of bad operations in the newest tick that had some, 0 to 1.", [](Stream stream) {
+        return stream.count == 0
+                   ? 0.0
+                   : static_cast<double>(stream.bad) / static_cast<double>(stream.count);
+      });
+  text.Begin("switchback_guard_slow_threshold_seconds", kGauge,
+             "From when on a read, or a store's lag, counts as slow.");
+  for (const GuardStreamStatus& stream : guard.streams) {
+    if (stream.threshold_us)
+      text.Sample(*stream.threshold_us / 1e6, {{"stream", GuardStreamName(stream.stream)}});
+  }
+}
+
 void AddProcess(PrometheusText& text, const ProcessStats& process) {
   text.Begin("switchback_build_info", kGauge, "Always 1; the version is in the label.");
   text.Sample(std::uint64_t{1}, {{"version", kVersion}});
@@ -301,6 +335,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddVerify(text, input.verify);
   AddMigration(text, input.migration);
   AddRollout(text, input.rollout);
+  AddGuard(text, input.guard);
   AddProcess(text, input.process);
   return text.Take();
 }

@@ -5,6 +5,7 @@
 
 #include "migration/migration_status.hpp"
 #include "migration/verify_status.hpp"
+#include "rollback/guard/guard.hpp"
 #include "rollback/rollout/rollout.hpp"
 #include "server/http/process_stats.hpp"
 #include "server/http/server_counters.hpp"
@@ -21,6 +22,7 @@ struct MetricsInput {
   VerifyStatus verify = {};
   MigrationStatus migration = {};
   RolloutStatus rollout = {};
+  GuardStatus guard = {};
 };
 
 inline constexpr char kMetricsContentType[] = "text/plain; version=0.0.4; charset=utf-8";

@@ -88,6 +88,7 @@ Json RoutingJson(const RoutingStatus& routing) {
           {"desired_percentage", routing.desired_percentage},
           {"effective_percentage", routing.effective_percentage},
           {"is_refused", routing.is_refused},
+          {"hold_reason", routing.hold_reason},
           {"reason", routing.reason},
           {"flips", routing.flips}};
 }
