@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "common/failpoint.hpp"
 #include "server/cli/commands.hpp"
+#include "server/cli/full_rollback.hpp"
 #include "server/cli/output.hpp"
 #include "server/cli/server_api.hpp"
 #include "server/cli/text_table.hpp"
@@ -261,6 +263,73 @@ int RunToVersion(const Options& options) {
   });
 }
 
+struct FullOptions {
+  FullRollbackOptions rollback;
+  bool is_removing_backups = false;
+  bool is_yes = false;
+  bool is_json = false;
+};
+
+bool IsConfirmed(const FullOptions& options) {
+  if (options.is_yes) return true;
+  if (!IsTerminal() || options.is_json) return false;
+  std::cout << "Remove SQLite and everything of Switchback from " << options.rollback.data_dir
+            << ", and leave LMDB? Type \"yes\" to go on: " << std::flush;
+  std::string line;
+  return std::getline(std::cin, line) && line == "yes";
+}
+
+int RunFull(FullOptions options) {
+  if (!IsConfirmed(options))
+    return ReportError({ErrorCode::kRefused, "nothing was done: say --yes to go on"},
+                       options.is_json);
+  if (auto set = SetFailpointsFromEnvironment(); !set)
+    return ReportError(set.error(), options.is_json);
+  options.rollback.is_keeping_backups = !options.is_removing_backups;
+  const auto result = RollBackFully(options.rollback);
+  if (!result) {
+    const int code = ReportError(result.error(), options.is_json);
+    return result.error().code == ErrorCode::kConflict ? kExitRefused : code;
+  }
+  if (options.is_json) {
+    PrintJson({{"legacy", result->legacy_path},
+               {"records", result->record_count},
+               {"compared", result->is_compared},
+               {"removed", result->removed}});
+    return kExitDone;
+  }
+  std::cout << result->legacy_path << " is a plain LMDB environment of "
+            << FormatCount(result->record_count) << " records"
+            << (result->is_compared ? ", the same that SQLite held" : "") << "\n";
+  for (const std::string& path : result->removed) std::cout << "  removed " << path << "\n";
+  return kExitDone;
+}
+
+void AddFull(CLI::App& rollback, int& exit_code) {
+  CLI::App* full =
+      rollback.add_subcommand("full", "Leave a plain LMDB environment and nothing of Switchback");
+  const auto options = std::make_shared<FullOptions>();
+  full->add_option("--data-dir", options->rollback.data_dir,
+                   "The data directory; stop its server first")
+      ->required();
+  full->add_option("--flags", options->rollback.flags_path,
+                   "The flags file where it is not in the data directory");
+  full->add_option("--export", options->rollback.export_dir,
+                   "Copy both stores to this directory first");
+  full->add_flag("--remove-backups", options->is_removing_backups, "Backups and evidence go, too");
+  full->add_flag("--force", options->rollback.is_forced,
+                 "Although the stores differ, or SQLite cannot be compared");
+  full->add_flag("--yes", options->is_yes, "Don't ask");
+  AddJsonOption(*full, options->is_json);
+  full->footer(
+      "Applies what the log still holds, compares both stores record by record, turns the flag\n"
+      "off, takes every trace out of LMDB, looks at it again, and only then removes the rest. A\n"
+      "crash at any step: call it again.\n"
+      "\n"
+      "Example:\n  switchback rollback full --data-dir /var/lib/app --export /mnt/before");
+  full->callback([options, &exit_code] { exit_code = RunFull(*options); });
+}
+
 CLI::App* Add(CLI::App& rollback, const OptionsPtr& options, const char* name, const char* summary,
               int (*run)(const Options&), int& exit_code) {
   CLI::App* command = rollback.add_subcommand(name, summary);
@@ -308,6 +377,7 @@ void AddRollbackCommand(CLI::App& app, int& exit_code) {
   rearm->add_option("TRIP", options->trip, "Its number, as `rollback guard` shows it")->required();
   AddAsked(*rearm, *options);
   AddRollbackToBackup(*rollback, exit_code);
+  AddFull(*rollback, exit_code);
 }
 
 }  // namespace switchback

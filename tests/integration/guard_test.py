@@ -8,6 +8,7 @@ import threading
 import time
 
 import harness
+import stores
 
 
 @contextlib.contextmanager
@@ -202,6 +203,36 @@ class GuardTest(harness.ServerTest):
         server.start()
         self.assertEqual(self.guard(server)["latched"]["cause"], "crash-loop")
         self.assertEqual(server.effective(), 0)
+
+    def test_full_rollback_leaves_a_plain_environment_whatever_kills_it(self):
+        for index, point in enumerate(("", "full.detach", "full.remove")):
+            server = self.server(f"full-{index}").start()
+            server.redis().mset({f"k{i}": "v" for i in range(300)})
+            server.migrate()
+            server.route(100)
+            server.redis().set("last", "written")
+            command = ["rollback", "full", "--yes", "--json"]
+            self.assertEqual(self.cli(server, *command, check=False).returncode, 3,
+                             "refused while a server runs")
+            server.stop()
+            if point:
+                with failpoints(f"{point}=abort"):
+                    self.assertNotEqual(self.cli(server, *command, check=False).returncode, 0)
+            exported = self.directory / f"export-{index}"
+            done = json.loads(self.cli(server, *command, "--export", exported).stdout)
+            self.assertEqual(done["records"], 301)
+            self.assertTrue(done["compared"])
+            content = stores.lmdb_content(done["legacy"])
+            self.assertEqual(content["default"][b"last"], b"written")
+            self.assertEqual(sum(map(len, content.values())), 301)
+            left = sorted(os.listdir(server.data))
+            self.assertNotIn("control.sqlite", left)
+            self.assertNotIn("CURRENT", left)
+            self.assertEqual([name for name in left if name.startswith("full")], [])
+            dump = harness.run("mdb_dump", "-l", done["legacy"]).stdout.split()
+            self.assertEqual(dump, ["default"], "no trace of ours")
+            if point != "full.remove":
+                self.assertTrue((exported / "unified.sqlite").exists())
 
     def test_bad_requests_change_nothing(self):
         server = self.prepared()
