@@ -84,6 +84,13 @@ void PaceWritesOfThisThread(std::function<void()> on_progress, std::function<boo
   is_paced = true;
 }
 
+Status PaceWrite(int fd, std::size_t bytes, std::uint64_t offset) {
+  if (!is_paced || bytes == 0) return {};
+  const auto written = static_cast<ssize_t>(bytes);
+  if (AfterWrite(fd, written, static_cast<off_t>(offset + bytes)) >= 0) return {};
+  return FailErrno("write a portion to the device", errno);
+}
+
 void InstallWritePacerInSqlite() noexcept {
   static std::once_flag once;
   std::call_once(once, [] {

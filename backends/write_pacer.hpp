@@ -11,7 +11,11 @@
 // A portion that cannot be written fails the write, since the kernel reports such an error once.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+
+#include "common/result.hpp"
 
 namespace switchback {
 
@@ -21,6 +25,10 @@ namespace switchback {
 // else it is only got under way. Does nothing where the platform cannot do it.
 void PaceWritesOfThisThread(std::function<void()> on_progress,
                             std::function<bool()> is_wanted = {});
+
+// The same for what somebody else than the engines has just written on this thread: paced where the
+// thread's writes are. Error: what was written cannot be got to the device (kIo, kNoSpace).
+Status PaceWrite(int fd, std::size_t bytes, std::uint64_t offset);
 
 // Puts the pacer below SQLite: replaces a system call in its VFS, once a process, with one that is
 // the same on every thread that has not asked for pacing. LMDB is linked against the pacer

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "backends/write_pacer.hpp"
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
 #include "rollback/sha256.hpp"
@@ -59,7 +60,9 @@ class HashingSink final : public Sink {
  private:
   Status Take(std::string_view bytes, std::uint64_t offset) override {
     hash_.Add(bytes);
-    return file_.is_open() ? WriteAt(file_.get(), bytes, offset) : Status{};
+    if (!file_.is_open()) return {};
+    SB_RETURN_IF_ERROR(WriteAt(file_.get(), bytes, offset));
+    return PaceWrite(file_.get(), bytes.size(), offset);
   }
   UniqueFd file_;
   Sha256 hash_;
@@ -211,11 +214,6 @@ Result<UnpackedSums> UnpackFile(int fd, bool is_compressed, std::uint64_t raw_by
   auto raw_sum = raw.Finish();
   if (!raw_sum) return Fail(raw_sum.error());
   return UnpackedSums{*std::move(packed_sum), *std::move(raw_sum)};
-}
-
-void BeginWriteback(const std::string& path) {
-  auto file = OpenFile(path, O_RDONLY);
-  if (file) ::sync_file_range(file->get(), 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 Status SyncFile(const std::string& path) {

@@ -35,8 +35,6 @@ Result<FileSum> CheckUnpacksTo(int fd, const std::string& raw_path, const ReadVi
 Result<UnpackedSums> UnpackFile(int fd, bool is_compressed, std::uint64_t raw_bytes_max,
                                 const std::string& to, const ReadView::CopyStep& step);
 
-// Gets the writing of a file's pages under way, without waiting for it.
-void BeginWriteback(const std::string& path);
 // fsync, and mode 0600.
 Status SyncFile(const std::string& path);
 

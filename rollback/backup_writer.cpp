@@ -2,8 +2,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,13 +14,13 @@
 #include <thread>
 
 #include "backends/store_file.hpp"
-#include "backends/write_pacer.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
 #include "flags/flag_snapshot.hpp"
 #include "rollback/backup_codec.hpp"
 #include "rollback/generation_layout.hpp"
+#include "rollback/yield_to_clients.hpp"
 
 namespace switchback {
 namespace {
@@ -31,36 +29,6 @@ namespace {
 // back.
 constexpr std::uint64_t kPasses = 3;
 constexpr std::uint64_t kPassesCompressed = 5;
-
-// Whether clients have written lately, by looking at the log now and then.
-class WriteWatch {
- public:
-  WriteWatch(DbService& service, const Clock& clock) : service_(service), clock_(clock) {}
-
-  bool HasWrites() {
-    constexpr std::chrono::milliseconds kLately{100};
-    const SteadyTime now = clock_.Now();
-    const std::uint64_t sequence = service_.GetStatus().last_sequence;
-    if (sequence != sequence_) written_at_ = now;
-    sequence_ = sequence;
-    return written_at_ && now - *written_at_ < kLately;
-  }
-
- private:
-  DbService& service_;
-  const Clock& clock_;
-  std::uint64_t sequence_ = service_.GetStatus().last_sequence;
-  std::optional<SteadyTime> written_at_;
-};
-
-// Clients come first where the processor is short, and while they write the log's syncs get in
-// between what this thread writes. Harmless where it cannot be done.
-void YieldToClients(DbService& service, const Clock& clock) {
-  constexpr int kNice = 10;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
-  PaceWritesOfThisThread(
-      [] {}, [watch = WriteWatch(service, clock)]() mutable { return watch.HasWrites(); });
-}
 
 class BackupWriter {
  public:
@@ -200,8 +168,7 @@ Status BackupWriter::WriteHalf(Role role, Half& half) {
   HalfIsCopied();
   SB_RETURN_IF_ERROR(copied);
   SB_RETURN_IF_ERROR(Failpoint("backup.copied"));
-  // What is read back now comes from memory; the device gets it at the same time.
-  if (!request_.is_compressed) BeginWriteback(raw_path);
+  // What is read back now comes from memory; the device has got most of it already.
   auto file = OpenFile(raw_path, 0);
   if (!file) return Fail(file.error());
   auto sums = UnpackFile(file->get(), false, UINT64_MAX, "", progress_.Step());

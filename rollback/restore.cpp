@@ -17,6 +17,7 @@
 #include "rollback/backup_codec.hpp"
 #include "rollback/generation_layout.hpp"
 #include "rollback/store_copy.hpp"
+#include "rollback/yield_to_clients.hpp"
 
 namespace switchback {
 namespace {
@@ -304,6 +305,7 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
   for (const BackupHalf& half : manifest.halves) {
     if (request.from && half.role != *request.from) continue;
     threads.emplace_back([&, role = half.role, wanted = &half] {
+      YieldToClients(service_, clock_);
       outcomes[Index(role)] = UnpackHalf(manifest, *wanted, StoreFilePath(path, role),
                                          request.from.has_value(), progress);
     });
