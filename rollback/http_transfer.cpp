@@ -34,8 +34,8 @@ HeaderList MakeHeaders(const std::vector<std::string>& headers) {
 // What libcurl's callbacks work on. They give back what makes libcurl stop, and keep why.
 class Exchange {
  public:
-  Exchange(CURL* handle, const HttpCall& call, std::uint64_t& sunk)
-      : handle_(handle), call_(call), sunk_(sunk) {}
+  Exchange(CURL* handle, const HttpCall& call, const std::string& ca_option, std::uint64_t& sunk)
+      : handle_(handle), call_(call), ca_option_(ca_option), sunk_(sunk) {}
 
   void Attach();
   Result<HttpReply> Finish(CURLcode code);
@@ -58,9 +58,11 @@ class Exchange {
 
   CURL* const handle_;
   const HttpCall& call_;
+  const std::string& ca_option_;
   std::uint64_t& sunk_;
   std::uint64_t sent_ = 0;
   HttpReply reply_;
+  bool is_cut_ = false;  // the rest of the answer is not wanted
   std::optional<Error> error_;
   std::array<char, CURL_ERROR_SIZE> message_{};
 };
@@ -117,7 +119,10 @@ bool Exchange::Write(std::string_view bytes) {
   long status = 0;
   curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
   if (call_.sink.fd >= 0 && (status == 200 || status == 206)) return Sink(bytes);
-  if (reply_.text.size() + bytes.size() > call_.text_bytes_max)
+  const bool is_too_long = reply_.text.size() + bytes.size() > call_.text_bytes_max;
+  is_cut_ = is_too_long && call_.is_answer_cut;
+  if (is_cut_) return false;
+  if (is_too_long)
     return Keep(Fail(ErrorCode::kTooLarge, "the answer is larger than " +
                                                std::to_string(call_.text_bytes_max) + " bytes"));
   reply_.text += bytes;
@@ -158,7 +163,7 @@ int Exchange::OnProgress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_of
 Result<HttpReply> Exchange::Finish(CURLcode code) {
   curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &reply_.status);
   if (error_) return Fail(*error_);
-  if (code == CURLE_OK) return std::move(reply_);
+  if (code == CURLE_OK || is_cut_) return std::move(reply_);
   // An answer that came before the whole body was sent is one.
   if (code == CURLE_SEND_ERROR && reply_.status >= 400) return std::move(reply_);
   const std::string text = message_[0] == '\0' ? curl_easy_strerror(code) : message_.data();
@@ -167,7 +172,7 @@ Result<HttpReply> Exchange::Finish(CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
       return Fail(ErrorCode::kRefused,
-                  "TLS: " + text + " (a certificate of your own: backup_target_ca_file)");
+                  "TLS: " + text + " (a certificate of your own: " + ca_option_ + ")");
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL: return Fail(ErrorCode::kInvalidArgument, text);
     default: return Fail(ErrorCode::kUnavailable, text);
@@ -217,12 +222,25 @@ Result<HttpReply> HttpTransfer::Perform(const HttpCall& call, std::uint64_t& sun
   if (!credentials_.session_token.empty())
     lines.push_back("x-amz-security-token: " + credentials_.session_token);
   const HeaderList headers = MakeHeaders(lines);
-  const std::string signature = "aws:amz:" + options_.region + ":s3";
-  curl_easy_setopt(handle, CURLOPT_URL, call.url.c_str());
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(handle, CURLOPT_AWS_SIGV4, signature.c_str());
-  curl_easy_setopt(handle, CURLOPT_USERNAME, credentials_.access_key_id.c_str());
-  curl_easy_setopt(handle, CURLOPT_PASSWORD, credentials_.secret_access_key.c_str());
+  const std::string signature = "aws:amz:" + options_.region + ":s3";
+  SetOptions(call, signature);
+  SetBody(handle, call);
+  Exchange exchange(handle, call, options_.ca_option, sunk);
+  exchange.Attach();
+  auto reply = exchange.Finish(curl_easy_perform(handle));
+  curl_easy_reset(handle);  // it must not look at what is gone
+  return reply;
+}
+
+void HttpTransfer::SetOptions(const HttpCall& call, const std::string& signature) {
+  CURL* handle = handle_.get();
+  curl_easy_setopt(handle, CURLOPT_URL, call.url.c_str());
+  if (!credentials_.access_key_id.empty()) {
+    curl_easy_setopt(handle, CURLOPT_AWS_SIGV4, signature.c_str());
+    curl_easy_setopt(handle, CURLOPT_USERNAME, credentials_.access_key_id.c_str());
+    curl_easy_setopt(handle, CURLOPT_PASSWORD, credentials_.secret_access_key.c_str());
+  }
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
@@ -231,13 +249,8 @@ Result<HttpReply> HttpTransfer::Perform(const HttpCall& call, std::uint64_t& sun
                    static_cast<long>(options_.connect_time_max.count()));
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence_max.count()));
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT, static_cast<long>(options_.total_time_max.count()));
   if (!options_.ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
-  SetBody(handle, call);
-  Exchange exchange(handle, call, sunk);
-  exchange.Attach();
-  auto reply = exchange.Finish(curl_easy_perform(handle));
-  curl_easy_reset(handle);  // it must not look at what is gone
-  return reply;
 }
 
 }  // namespace switchback

@@ -1,4 +1,4 @@
-// One HTTP request after the other, signed for S3, with files as bodies. By libcurl.
+// One HTTP request after the other, signed for S3 if it has keys, with files as bodies. By libcurl.
 #pragma once
 
 #include <chrono>
@@ -32,6 +32,7 @@ struct HttpCall {
   std::size_t text_bytes_max = 1u << 20;  // of any other answer's body; kTooLarge past it
   // So many more bytes went in either direction; 0 now and then. An error ends the call.
   std::function<Status(std::uint64_t)> step;
+  bool is_answer_cut = false;  // what is past text_bytes_max is not read, instead of kTooLarge
 };
 
 struct HttpReply {
@@ -55,15 +56,18 @@ class HttpTransport {
 };
 
 struct HttpTransferOptions {
-  std::string region;   // of the signature
-  std::string ca_file;  // "" = the machine's
+  std::string region;                               // of the signature
+  std::string ca_file;                              // "" = the machine's
+  std::string ca_option = "backup_target_ca_file";  // what operators know that file by
   std::chrono::seconds connect_time_max{10};
-  std::chrono::seconds silence_max{60};  // without a byte in either direction
+  std::chrono::seconds silence_max{60};    // without a byte in either direction
+  std::chrono::seconds total_time_max{0};  // of a call; 0 = as long as it takes
 };
 
 // Over TLS 1.2 or newer, or plain where the URL says so; no redirections. Keeps its connection.
 class HttpTransfer final : public HttpTransport {
  public:
+  // Requests are signed for S3 unless the credentials are empty.
   HttpTransfer(HttpTransferOptions options, TargetCredentials credentials);
   ~HttpTransfer() override;
 
@@ -73,6 +77,9 @@ class HttpTransfer final : public HttpTransport {
   struct Free {
     void operator()(void* handle) const noexcept;
   };
+  // `signature` outlives the call.
+  void SetOptions(const HttpCall& call, const std::string& signature) SB_REQUIRES(mutex_);
+
   const HttpTransferOptions options_;
   const TargetCredentials credentials_;
   Mutex mutex_;  // calls take turns

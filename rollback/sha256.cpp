@@ -1,12 +1,25 @@
 #include "rollback/sha256.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <array>
 
 #include "common/check.hpp"
 
 namespace switchback {
+namespace {
+
+std::string Hex(const unsigned char* digest, unsigned size) {
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
+  }
+  return hex;
+}
+
+}  // namespace
 
 void Digest::Free::operator()(evp_md_ctx_st* context) const noexcept {
   EVP_MD_CTX_free(context);
@@ -30,12 +43,7 @@ std::string Digest::FinishHex() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   SB_CHECK(EVP_DigestFinal_ex(context_.get(), digest.data(), &size) == 1, "a digest");
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    hex += "0123456789abcdef"[digest[i] >> 4];
-    hex += "0123456789abcdef"[digest[i] & 15];
-  }
-  return hex;
+  return Hex(digest.data(), size);
 }
 
 Sha256::Sha256() : Digest(EVP_sha256()) {}
@@ -45,6 +53,16 @@ std::string Sha256Hex(std::string_view bytes) {
   Sha256 hash;
   hash.Add(bytes);
   return hash.FinishHex();
+}
+
+std::string HmacSha256Hex(std::string_view key, std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  SB_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data, bytes.size(),
+                digest.data(), &size) != nullptr,
+           "an HMAC");
+  return Hex(digest.data(), size);
 }
 
 }  // namespace switchback

@@ -45,5 +45,7 @@ class Md5 : public Digest {
 };
 
 std::string Sha256Hex(std::string_view bytes);
+// HMAC with SHA-256 (RFC 2104). `key` may be of any length.
+std::string HmacSha256Hex(std::string_view key, std::string_view bytes);
 
 }  // namespace switchback
