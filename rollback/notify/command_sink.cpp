@@ -20,7 +20,7 @@ std::vector<std::string> Environment(const Notification& notification) {
   environment.push_back("SWITCHBACK_NOTIFICATION_ID=" + notification.id);
   environment.push_back("SWITCHBACK_NOTIFICATION_KIND=" + notification.kind);
   environment.push_back(std::string("SWITCHBACK_NOTIFICATION_SEVERITY=") +
-                        SeverityName(notification.severity));
+                        NotificationSeverityName(notification.severity));
   return environment;
 }
 

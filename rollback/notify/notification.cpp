@@ -12,7 +12,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array kSeverities{Severity::kInfo, Severity::kWarning, Severity::kCritical};
+constexpr std::array kSeverities{NotificationSeverity::kInfo, NotificationSeverity::kWarning,
+                                 NotificationSeverity::kCritical};
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -50,11 +51,11 @@ bool IsNotificationKind(std::string_view kind) {
          kNotificationKinds.end();
 }
 
-const char* SeverityName(Severity severity) {
+const char* NotificationSeverityName(NotificationSeverity severity) {
   switch (severity) {
-    case Severity::kInfo: return "info";
-    case Severity::kWarning: return "warning";
-    case Severity::kCritical: return "critical";
+    case NotificationSeverity::kInfo: return "info";
+    case NotificationSeverity::kWarning: return "warning";
+    case NotificationSeverity::kCritical: return "critical";
   }
   return "?";
 }
@@ -70,7 +71,7 @@ std::string NotificationJson(const Notification& notification) {
   return Dump({{"id", notification.id},
                {"time", FormatUtc(notification.time)},
                {"kind", notification.kind},
-               {"severity", SeverityName(notification.severity)},
+               {"severity", NotificationSeverityName(notification.severity)},
                {"title", notification.title},
                {"text", notification.text},
                {"source", notification.source},
@@ -78,7 +79,7 @@ std::string NotificationJson(const Notification& notification) {
 }
 
 std::string SlackJson(const Notification& notification) {
-  std::string text = fmt::format("*[{}] {}*", SeverityName(notification.severity),
+  std::string text = fmt::format("*[{}] {}*", NotificationSeverityName(notification.severity),
                                  EscapeForSlack(notification.title));
   if (!notification.text.empty()) text += "\n" + EscapeForSlack(notification.text);
   text += fmt::format("\n_{} at {} by {}_", notification.kind, FormatUtc(notification.time),
@@ -94,12 +95,12 @@ std::optional<Notification> ParseNotification(std::string_view json) {
     return member != document.end() && member->is_string() ? member->get<std::string>() : "";
   };
   const auto time = ParseUtc(text("time"));
-  Notification notification{text("id"),    {},           text("kind"),  Severity::kInfo,
+  Notification notification{text("id"),    {},           text("kind"),  NotificationSeverity::kInfo,
                             text("title"), text("text"), text("source")};
   if (!time || notification.id.empty() || notification.kind.empty()) return std::nullopt;
   notification.time = *time;
-  for (const Severity severity : kSeverities) {
-    if (text("severity") == SeverityName(severity)) notification.severity = severity;
+  for (const NotificationSeverity severity : kSeverities) {
+    if (text("severity") == NotificationSeverityName(severity)) notification.severity = severity;
   }
   if (const auto detail = document.find("detail"); detail != document.end())
     notification.detail = *detail;

@@ -26,8 +26,9 @@ inline constexpr std::string_view kTestNotification = "test";
 
 [[nodiscard]] bool IsNotificationKind(std::string_view kind);
 
-enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
-[[nodiscard]] const char* SeverityName(Severity severity);  // "info" "warning" "critical"
+enum class NotificationSeverity : std::uint8_t { kInfo, kWarning, kCritical };
+[[nodiscard]] const char* NotificationSeverityName(
+    NotificationSeverity severity);  // "info" "warning" "critical"
 
 // Texts are UTF-8 or are made so when they are written.
 struct Notification {
@@ -35,7 +36,7 @@ struct Notification {
                      // drop what it has already
   WallTime time{};   // when it happened
   std::string kind;  // of kNotificationKinds
-  Severity severity = Severity::kInfo;
+  NotificationSeverity severity = NotificationSeverity::kInfo;
   std::string title;   // one line
   std::string text;    // what it means and what to do, for people
   std::string source;  // which server says so

@@ -17,7 +17,12 @@ SinkWorker::SinkWorker(std::string name, std::unique_ptr<NotificationSink> sink,
       clock_(clock),
       policy_(retry),
       retry_(retry),
-      dice_(std::random_device()()) {}
+      dice_(std::random_device()()) {
+  status_.name = name_;
+  status_.kind = sink_->kind();
+  status_.target = sink_->target();
+  status_.events = filter_.wanted();
+}
 
 void SinkWorker::Start() {
   thread_ = std::thread([this] { Run(); });
@@ -101,8 +106,8 @@ void SinkWorker::Settle(const Delivery& delivery, const SinkOutcome& outcome) {
   } else {
     spool_.Remove(name_, delivery);
   }
-  MutexLock lock(mutex_);
   Note(delivery.notification, outcome);
+  MutexLock lock(mutex_);
   if (!is_failed) {
     if (retry_.failures() > 0) LogInfo("notifications: {} answers again", name_);
     retry_.OnAnswer();
@@ -116,6 +121,9 @@ void SinkWorker::Settle(const Delivery& delivery, const SinkOutcome& outcome) {
 }
 
 void SinkWorker::Note(const Notification& notification, const SinkOutcome& outcome) {
+  std::string target = sink_->target();  // it may come from a file that has changed
+  MutexLock lock(mutex_);
+  status_.target = std::move(target);
   switch (outcome.kind) {
     case SinkOutcome::Kind::kDelivered: ++status_.delivered; break;
     case SinkOutcome::Kind::kFailed: ++status_.failed; break;
@@ -134,20 +142,20 @@ void SinkWorker::Note(const Notification& notification, const SinkOutcome& outco
 SinkOutcome SinkWorker::Test(const Notification& notification,
                              const std::function<bool()>& is_cancelled) {
   auto outcome = sink_->Send(notification, is_cancelled);
-  MutexLock lock(mutex_);
   Note(notification, outcome);
+  if (outcome.kind != SinkOutcome::Kind::kDelivered) return outcome;
+  // It is back: what waits need not wait for longer.
+  MutexLock lock(mutex_);
+  retry_.OnAnswer();
+  is_woken_ = true;
+  wake_.NotifyAll();
   return outcome;
 }
 
 SinkStatus SinkWorker::GetStatus() const {
   const std::uint64_t waiting = spool_.Count(name_);
-  const std::string target = sink_->target();
   MutexLock lock(mutex_);
   SinkStatus status = status_;
-  status.name = name_;
-  status.kind = sink_->kind();
-  status.target = target;
-  status.events = filter_.wanted();
   status.waiting = waiting;
   if (retry_.resume_at()) {
     const std::chrono::duration<double> left = *retry_.resume_at() - clock_.Now();

@@ -17,20 +17,10 @@
 #include "common/sync.hpp"
 #include "rollback/notify/retry_state.hpp"
 #include "rollback/notify/sink.hpp"
+#include "rollback/notify/sink_status.hpp"
 #include "rollback/notify/spool.hpp"
 
 namespace switchback {
-
-struct SinkStatus {
-  std::string name, kind, target;
-  std::vector<std::string> events;  // empty = all
-  std::uint64_t waiting = 0;
-  // Since the process started. `failed` counts attempts, the others notifications.
-  std::uint64_t delivered = 0, failed = 0, refused = 0, expired = 0, dropped = 0;
-  // Of the last attempt; "" when there was none.
-  std::string last_time, last_outcome, last_text, last_id;
-  std::optional<double> next_attempt_seconds;  // nullopt: it does not wait after a failure
-};
 
 // Thread-safe, but for Start and Stop, which belong to the owner.
 class SinkWorker {
@@ -56,6 +46,7 @@ class SinkWorker {
   SinkOutcome Test(const Notification& notification, const std::function<bool()>& is_cancelled)
       SB_EXCLUDES(mutex_);
 
+  // At once: neither the disk nor the sink is asked.
   [[nodiscard]] SinkStatus GetStatus() const SB_EXCLUDES(mutex_);
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool Wants(std::string_view kind) const { return filter_.Wants(kind); }
@@ -65,7 +56,7 @@ class SinkWorker {
   [[nodiscard]] bool IsHeld() const SB_EXCLUDES(mutex_);
   void GiveUp(const Delivery& delivery) SB_EXCLUDES(mutex_);
   void Settle(const Delivery& delivery, const SinkOutcome& outcome) SB_EXCLUDES(mutex_);
-  void Note(const Notification& notification, const SinkOutcome& outcome) SB_REQUIRES(mutex_);
+  void Note(const Notification& notification, const SinkOutcome& outcome) SB_EXCLUDES(mutex_);
 
   const std::string name_;
   const std::unique_ptr<NotificationSink> sink_;

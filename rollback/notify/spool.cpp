@@ -62,6 +62,7 @@ Spool::Spool(const std::string& path, const std::vector<std::string>& sinks, std
     : count_max_(count_max), file_(OpenFile(path)), memory_(OpenMemory()) {
   MutexLock lock(mutex_);
   if (file_ != nullptr) DropOthers(sinks);
+  CountAnew();
 }
 
 void Spool::DropOthers(const std::vector<std::string>& sinks) {
@@ -139,13 +140,15 @@ Result<Spool::Dropped> Spool::AppendTo(sqlite3* db, const Notification& notifica
 Spool::Dropped Spool::Append(const Notification& notification,
                              const std::vector<std::string>& sinks) {
   MutexLock lock(mutex_);
+  Result<Dropped> dropped = Fail(ErrorCode::kUnavailable, "there is no file");
   if (file_ != nullptr) {
-    auto dropped = AppendTo(file_.get(), notification, sinks, count_max_);
-    if (dropped) return *std::move(dropped);
-    LogError("notifications: {}; this one is kept in memory only", dropped.error().message);
+    dropped = AppendTo(file_.get(), notification, sinks, count_max_);
+    if (!dropped)
+      LogError("notifications: {}; this one is kept in memory only", dropped.error().message);
   }
-  auto dropped = AppendTo(memory_.get(), notification, sinks, count_max_);
+  if (!dropped) dropped = AppendTo(memory_.get(), notification, sinks, count_max_);
   SB_CHECK(dropped.has_value(), "rows in memory");
+  CountAnew();
   return *std::move(dropped);
 }
 
@@ -202,9 +205,10 @@ void Spool::Remove(std::string_view sink, const Delivery& delivery) {
   MutexLock lock(mutex_);
   const Status removed = Change(
       sink, delivery, "DELETE FROM deliveries WHERE sink = ?1 AND number = CAST(?2 AS INTEGER)");
-  if (removed) return;
   // Not again by this process, at least.
-  if (delivery.is_durable) settled_[std::string(sink)].insert(delivery.number);
+  if (!removed && delivery.is_durable) settled_[std::string(sink)].insert(delivery.number);
+  CountAnew();
+  if (removed) return;
   LogWarning("notifications: {}; {} has {} and gets it again after a restart",
              removed.error().message, sink, delivery.notification.id);
 }
@@ -215,17 +219,23 @@ std::string Spool::NotSettled(const std::string& sink, const sqlite3* place) con
   return fmt::format(" AND d.number NOT IN ({})", fmt::join(found->second, ","));
 }
 
-std::uint64_t Spool::Count(std::string_view sink) {
-  MutexLock lock(mutex_);
-  std::uint64_t count = 0;
+void Spool::CountAnew() {
+  std::map<std::string, std::uint64_t> counts;
   for (sqlite3* place : Places()) {
-    const auto rows = Run(place,
-                          "SELECT count(*) FROM deliveries d WHERE d.sink = ?1" +
-                              NotSettled(std::string(sink), place),
-                          {std::string(sink)});
-    if (rows && !rows->empty()) count += std::stoull(rows->front()[0]);
+    const auto rows = Run(place, "SELECT sink, count(*) FROM deliveries GROUP BY sink", {});
+    if (!rows) continue;
+    for (const Row& row : *rows) counts[row[0]] += std::stoull(row[1]);
   }
-  return count;
+  for (const auto& [sink, numbers] : settled_)
+    counts[sink] -= std::min<std::uint64_t>(counts[sink], numbers.size());
+  MutexLock lock(counts_mutex_);
+  counts_ = std::move(counts);
+}
+
+std::uint64_t Spool::Count(const std::string& sink) const {
+  MutexLock lock(counts_mutex_);
+  const auto found = counts_.find(sink);
+  return found == counts_.end() ? 0 : found->second;
 }
 
 }  // namespace switchback

@@ -48,7 +48,8 @@ class Spool {
   void AddAttempt(std::string_view sink, const Delivery& delivery) SB_EXCLUDES(mutex_);
   // It has it, or never will.
   void Remove(std::string_view sink, const Delivery& delivery) SB_EXCLUDES(mutex_);
-  [[nodiscard]] std::uint64_t Count(std::string_view sink) SB_EXCLUDES(mutex_);
+  // How many wait for it. At once, whatever the disk does.
+  [[nodiscard]] std::uint64_t Count(const std::string& sink) const SB_EXCLUDES(counts_mutex_);
 
  private:
   // What a query gives, by row and column.
@@ -66,6 +67,7 @@ class Spool {
       SB_REQUIRES(mutex_);
   [[nodiscard]] std::string NotSettled(const std::string& sink, const sqlite3* place) const
       SB_REQUIRES(mutex_);
+  void CountAnew() SB_REQUIRES(mutex_) SB_EXCLUDES(counts_mutex_);
   void DropOthers(const std::vector<std::string>& sinks) SB_REQUIRES(mutex_);
 
   const std::size_t count_max_;
@@ -74,6 +76,8 @@ class Spool {
   SqliteHandle memory_ SB_GUARDED_BY(mutex_);
   // By sink, what is done with and could not be removed from the file.
   std::map<std::string, std::set<std::int64_t>> settled_ SB_GUARDED_BY(mutex_);
+  mutable Mutex counts_mutex_;
+  std::map<std::string, std::uint64_t> counts_ SB_GUARDED_BY(counts_mutex_);
 };
 
 }  // namespace switchback

@@ -36,7 +36,7 @@ class CommandSinkTest : public testing::Test {
   CommandSinkTest() {
     notification_.id = "id1";
     notification_.kind = "guard.trip";
-    notification_.severity = Severity::kCritical;
+    notification_.severity = NotificationSeverity::kCritical;
     notification_.title = "it's \"quoted\"; $(true)";
   }
   test::TempDir folder_;

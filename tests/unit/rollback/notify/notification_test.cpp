@@ -16,7 +16,7 @@ Notification Trip() {
   notification.id = "0123";
   notification.time = *ParseUtc("2026-11-21T10:00:00Z");
   notification.kind = "guard.trip";
-  notification.severity = Severity::kCritical;
+  notification.severity = NotificationSeverity::kCritical;
   notification.title = "The guard has gone back";
   notification.text = "Errors of unified: 5 of 100 < 1 % & more.";
   notification.source = "host:/data";

@@ -174,6 +174,18 @@ TEST_F(SinkWorkerTest, ATestIsNeitherKeptNorRepeated) {
   EXPECT_EQ(worker_->GetStatus().last_outcome, "failed");
 }
 
+TEST_F(SinkWorkerTest, ATestThatArrivesEndsTheWaiting) {
+  receiver_.answers = {kAway};
+  spool_.Append(Named("a"), {"one"});
+  worker_->Step();
+  ASSERT_FALSE(worker_->Step());
+
+  worker_->Test(Named("t"), [] { return false; });
+
+  EXPECT_TRUE(worker_->Step());
+  EXPECT_THAT(receiver_.titles, ElementsAre("a", "t", "a"));
+}
+
 using SpoolTest = SinkWorkerTest;
 
 TEST_F(SpoolTest, OutlivesItsProcessWithItsAttempts) {
