@@ -200,6 +200,17 @@ Status SetTargetPartBytes(const Json& value, ServerConfig& config) {
   return SetNumber(value, kS3PartBytesMin, config.backup_target.part_bytes);
 }
 
+Status SetNotifications(const Json& value, ServerConfig& config) {
+  auto sinks = ParseSinks(value);
+  if (!sinks) return Fail(sinks.error());
+  config.notifications = *std::move(sinks);
+  return {};
+}
+
+Status SetNotificationRetry(const Json& value, ServerConfig& config) {
+  return ChangeRetryPolicy(value, config.notification_retry);
+}
+
 Setter Milliseconds(std::chrono::milliseconds ServerConfig::*member, std::uint64_t least = 0) {
   return [member, least](const Json& value, ServerConfig& config) -> Status {
     std::uint32_t milliseconds = 0;
@@ -289,6 +300,8 @@ const std::map<std::string, Setter>& Setters() {
       {"log_archive_dir", SetLogArchiveDirectory},
       {"log_archive_seconds", SetLogArchiveWindow},
       {"log_archive_bytes_max", SetLogArchiveBytes},
+      {"notifications", SetNotifications},
+      {"notification_retry", SetNotificationRetry},
       {"log_level", SetLevel},
       {"migration", SetMigration},
       {"validation", SetValidation},

@@ -19,6 +19,7 @@
 #include "rollback/backup_target_options.hpp"
 #include "rollback/guard/guard_settings.hpp"
 #include "rollback/log_archive.hpp"
+#include "rollback/notify/notify_settings.hpp"
 #include "service/db_service.hpp"
 
 namespace switchback {
@@ -57,6 +58,8 @@ struct ServerConfig {
   // Of the log's past; directory "" = <data-dir>/log-archive. A window of 0: none is kept.
   LogArchiveOptions log_archive;
   GuardSettings guard;
+  std::vector<SinkSettings> notifications;  // who is told of what happens
+  RetryPolicy notification_retry;
   bool is_unverified_allowed = false;  // flags may send keys to a copy that was not verified
 
   // Where the flags file is, whether named or not.

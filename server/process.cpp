@@ -122,11 +122,15 @@ void NotifyServiceManager(std::string_view state) {
   if (sent < 0) LogWarning("tell the service manager {}: {}", state, std::strerror(errno));
 }
 
-std::string LocalUser() {
+std::string HostName() {
   char host[256] = {};
-  if (::gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  return ::gethostname(host, sizeof host - 1) == 0 ? host : "";
+}
+
+std::string LocalUser() {
   const passwd* user = ::getpwuid(::getuid());
-  return (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())) + "@" + host;
+  return (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())) + "@" +
+         HostName();
 }
 
 }  // namespace switchback

@@ -44,6 +44,9 @@ void RaiseFileLimit();
 // `state`, as "READY=1" or "STOPPING=1". Harmless otherwise.
 void NotifyServiceManager(std::string_view state);
 
+// Of this machine; "" when it has none.
+std::string HostName();
+
 // "name@host" of whoever runs this process, for journals.
 std::string LocalUser();
 

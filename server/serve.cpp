@@ -85,7 +85,24 @@ Status Server::OpenJournal() {
   auto journal = Journal::Open(config_.service.data_dir + "/control.sqlite", clock_);
   if (!journal) return Fail(journal.error());
   journal_ = *std::move(journal);
+  StartNotifications();
   return {};
+}
+
+// Right after the journal, so that the end of what a crash has interrupted is told, too.
+void Server::StartNotifications() {
+  NotifierOptions options;
+  options.path = config_.service.data_dir + "/notifications.sqlite";
+  options.source = HostName() + ":" + config_.service.data_dir;
+  options.retry = config_.notification_retry;
+  std::vector<NotifierSink> sinks;
+  for (const SinkSettings& sink : config_.notifications)
+    sinks.push_back({sink.name, NotificationFilter(sink.events), MakeSink(sink)});
+  notifier_ = std::make_unique<Notifier>(std::move(options), std::move(sinks), clock_);
+  notifications_ = std::make_unique<NotificationSource>(*notifier_);
+  notifier_->Start();
+  journal_->SetListener(
+      [this](const OperationRecord& operation) { notifications_->OnOperation(operation); });
 }
 
 // Before the flags, whose flips the migrator may have to refuse.
@@ -107,6 +124,7 @@ Status Server::StartMigrator() {
   if (!migrator) return Fail(migrator.error());
   migrator_ = *std::move(migrator);
   verifier_->SetOnEnd([this](const VerifyStatus& verify) {
+    notifications_->OnVerifyEnd(verify);
     // A continuous one goes on; what counts is its pass. One of some collections says nothing about
     // the others.
     const std::string& outcome = verify.state == "running" ? verify.last_pass : verify.state;
@@ -223,6 +241,7 @@ void Server::StartEvents(const ControlPlaneParts& parts) {
   progress_->Start();
   event_feed_ = std::make_unique<EventFeed>(events_, *progress_, clock_);
   journal_->SetListener([this](const OperationRecord& operation) {
+    notifications_->OnOperation(operation);
     events_.Publish("operation", OperationEventJson(operation));
     if (operation.steps.empty()) progress_->Poke();
   });
@@ -230,7 +249,12 @@ void Server::StartEvents(const ControlPlaneParts& parts) {
 
 void Server::StopEvents() {
   if (event_feed_) event_feed_->Stop();
-  if (journal_) journal_->SetListener({});
+  // Ends of operations are still told of.
+  if (notifier_) notifier_->CancelTests();
+  if (notifications_) {
+    journal_->SetListener(
+        [this](const OperationRecord& operation) { notifications_->OnOperation(operation); });
+  }
   if (progress_) progress_->Stop();
 }
 
@@ -243,6 +267,7 @@ Status Server::StartDoors() {
   parts.events = event_feed_.get();
   parts.safety = safety_.get();
   parts.rollout = rollout_.get();
+  parts.notifier = notifier_.get();
   control_plane_ = std::make_unique<ControlPlane>(
       std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
@@ -301,6 +326,7 @@ Status Server::Stop() {
   RemoveEndpoints(config_.service.data_dir);
   const Status closed = service_->Close();
   if (archive_) archive_->Stop();
+  if (notifier_) notifier_->Stop();
   return closed;
 }
 

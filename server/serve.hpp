@@ -18,6 +18,7 @@
 #include "server/http/control_plane.hpp"
 #include "server/http/event_feed.hpp"
 #include "server/http/http_server.hpp"
+#include "server/notification_source.hpp"
 #include "server/progress_watcher.hpp"
 #include "server/resp/resp_server.hpp"
 #include "server/safety.hpp"
@@ -47,6 +48,7 @@ class Server {
  private:
   explicit Server(const ServerConfig& config);
   Status OpenJournal();
+  void StartNotifications();
   Status StartMigrator();
   void StartFlags();
   void StartRollout();
@@ -64,6 +66,9 @@ class Server {
   const ServerConfig config_;
   const Clock& clock_;
   EventHub events_;  // outlives all who publish
+  // Outlive the journal, which tells them of operations.
+  std::unique_ptr<Notifier> notifier_;
+  std::unique_ptr<NotificationSource> notifications_;
   // In the order of construction; destroyed in reverse, so that each outlives its users.
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<LogArchive> archive_;  // outlives what gives it files

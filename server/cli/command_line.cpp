@@ -37,6 +37,7 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddBackupCommand(app, exit_code);
   AddRestoreCommand(app, exit_code);
   AddRollbackCommand(app, exit_code);
+  AddNotifyCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   AddDrainCommand(app, exit_code);
   AddDetachCommand(app, exit_code);

@@ -22,6 +22,7 @@ void AddRestoreCommand(CLI::App& app, int& exit_code);
 void AddRollbackCommand(CLI::App& app, int& exit_code);
 // `rollback to-backup`: the restore by another name.
 void AddRollbackToBackup(CLI::App& rollback, int& exit_code);
+void AddNotifyCommand(CLI::App& app, int& exit_code);
 void AddBenchCommand(CLI::App& app, int& exit_code);
 void AddDrainCommand(CLI::App& app, int& exit_code);
 void AddDetachCommand(CLI::App& app, int& exit_code);

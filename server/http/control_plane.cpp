@@ -45,6 +45,17 @@ void AddVerifyRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   add_post("/v1/verify/rate", HandleVerifyRate);
 }
 
+void AddNotificationRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
+  routes.push_back(
+      Blocking({"GET", "/v1/notifications", [&parts](const HttpRequest&, const PathParameters&) {
+                  return HandleNotificationList(parts);
+                }}));
+  routes.push_back(Blocking({"POST", "/v1/notifications/test",
+                             [&parts](const HttpRequest& request, const PathParameters&) {
+                               return HandleNotificationTest(parts, request.body);
+                             }}));
+}
+
 // The routes of backups. Fixed names stand before {id}.
 void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
   using Request = const HttpRequest&;
@@ -191,6 +202,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
                 [&](Request request, Parameters) { return HandleQuery(parts, request); }}),
   };
   AddVerifyRoutes(parts, routes);
+  AddNotificationRoutes(parts, routes);
   AddBackupRoutes(parts, routes);
   if (parts.safety != nullptr) AddSafetyRoutes(parts, routes);
   AddRolloutRoutes(parts, routes);

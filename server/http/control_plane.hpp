@@ -23,6 +23,7 @@
 namespace switchback {
 
 class EventFeed;
+class Notifier;
 
 // How long POST /v1/drain waits when the request does not say, and at most.
 inline constexpr std::chrono::milliseconds kDrainWaitDefault{60'000};
@@ -45,6 +46,7 @@ struct ControlPlaneParts {
   EventFeed* events = nullptr;       // none: its route says so
   Safety* safety = nullptr;          // null: no routes for guard and rollback
   Rollout* rollout = nullptr;        // none: its routes say so
+  Notifier* notifier = nullptr;      // none: nobody is notified
 };
 
 // Thread-safe.

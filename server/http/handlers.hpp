@@ -120,6 +120,11 @@ HttpResponse HandleRolloutStart(const ControlPlaneParts& parts, const std::strin
 // 404 when there is none to do it with, 409 when it must not be done.
 HttpResponse HandleRolloutAction(const ControlPlaneParts& parts, const std::string& action,
                                  const std::string& body);
+// GET /v1/notifications: who is notified, what waits for each, and how the last attempt went.
+HttpResponse HandleNotificationList(const ControlPlaneParts& parts);
+// POST /v1/notifications/test {"sink"?: name}: sends a test to one sink or all and waits for what
+// comes of it. 404 for a sink that there is not.
+HttpResponse HandleNotificationTest(const ControlPlaneParts& parts, const std::string& body);
 
 // POST /v1/legacy/accept {}: the operator's word that a legacy store that another process has
 // written to is to be used as it is.

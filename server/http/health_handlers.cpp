@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "rollback/notify/notifier.hpp"
 #include "server/http/handlers.hpp"
 #include "server/http/json_text.hpp"
 #include "server/http/metrics_page.hpp"
@@ -56,7 +57,8 @@ HttpResponse HandleMetrics(const ControlPlaneParts& parts) {
       {parts.service.GetStatus(), parts.service.GetMetrics(), parts.counters(), ReadProcessStats(),
        parts.verifier ? parts.verifier->GetStatus() : VerifyStatus(), parts.migrator.GetStatus(),
        parts.rollout ? parts.rollout->GetStatus() : RolloutStatus(),
-       parts.safety ? parts.safety->guard().GetStatus() : GuardStatus()});
+       parts.safety ? parts.safety->guard().GetStatus() : GuardStatus(),
+       parts.notifier ? parts.notifier->GetStatus() : std::vector<SinkStatus>()});
   return response;
 }
 

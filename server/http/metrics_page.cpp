@@ -305,6 +305,27 @@ void AddGuard(PrometheusText& text, const GuardStatus& guard) {
   }
 }
 
+void AddNotifications(PrometheusText& text, const std::vector<SinkStatus>& sinks) {
+  struct Outcome {
+    const char* name;
+    std::uint64_t SinkStatus::*member;
+  };
+  static constexpr Outcome kOutcomes[] = {{"delivered", &SinkStatus::delivered},
+                                          {"failed", &SinkStatus::failed},
+                                          {"refused", &SinkStatus::refused},
+                                          {"expired", &SinkStatus::expired},
+                                          {"dropped", &SinkStatus::dropped}};
+  text.Begin("switchback_notifications_total", kCounter,
+             "Notifications by what became of them; of those that failed, attempts.");
+  for (const SinkStatus& sink : sinks) {
+    for (const Outcome& outcome : kOutcomes)
+      text.Sample(sink.*outcome.member, {{"sink", sink.name}, {"outcome", outcome.name}});
+  }
+  text.Begin("switchback_notifications_waiting", kGauge,
+             "Notifications that the sink has not taken yet.");
+  for (const SinkStatus& sink : sinks) text.Sample(sink.waiting, {{"sink", sink.name}});
+}
+
 void AddProcess(PrometheusText& text, const ProcessStats& process) {
   text.Begin("switchback_build_info", kGauge, "Always 1; the version is in the label.");
   text.Sample(std::uint64_t{1}, {{"version", kVersion}});
@@ -336,6 +357,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddMigration(text, input.migration);
   AddRollout(text, input.rollout);
   AddGuard(text, input.guard);
+  AddNotifications(text, input.notifications);
   AddProcess(text, input.process);
   return text.Take();
 }

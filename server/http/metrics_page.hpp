@@ -2,11 +2,13 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "migration/migration_status.hpp"
 #include "migration/verify_status.hpp"
 #include "rollback/guard/guard.hpp"
 #include "rollback/rollout/rollout.hpp"
+#include "rollback/notify/sink_status.hpp"
 #include "server/http/process_stats.hpp"
 #include "server/http/server_counters.hpp"
 #include "service/db_service.hpp"
@@ -23,6 +25,7 @@ struct MetricsInput {
   MigrationStatus migration = {};
   RolloutStatus rollout = {};
   GuardStatus guard = {};
+  std::vector<SinkStatus> notifications = {};
 };
 
 inline constexpr char kMetricsContentType[] = "text/plain; version=0.0.4; charset=utf-8";

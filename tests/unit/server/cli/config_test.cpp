@@ -12,6 +12,24 @@ namespace {
 
 using testing::HasSubstr;
 
+TEST(Config, NamesWhoIsNotified) {
+  ServerConfig config;
+
+  const Status applied = ApplyConfigText(
+      R"({"notifications": [{"kind": "command", "argv": ["/bin/true"]}],
+          "notification-retry": {"ms_min": 7}})",
+      config);
+
+  ASSERT_TRUE(applied) << applied.error().message;
+  ASSERT_EQ(config.notifications.size(), 1u);
+  EXPECT_EQ(config.notifications[0].name, "command-1");
+  EXPECT_EQ(config.notification_retry.delay_min, std::chrono::milliseconds(7));
+  const Status wrong =
+      ApplyConfigText(R"({"notifications": [{"kind": "webhook", "url": "x:y"}]})", config);
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message, HasSubstr("\"notifications\": sink 1: \"url\""));
+}
+
 TEST(Config, EveryKeyIsRead) {
   ServerConfig config;
 
