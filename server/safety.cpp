@@ -47,6 +47,8 @@ Safety::Safety(SafetyParts parts, SafetyOptions options)
   start_watch_ =
       std::make_unique<StartWatch>(parts_.journal, *latch_, parts_.clock, options_.guard);
   start_watch_->Begin(WantsUnified(options_.flags_path));
+  if (const auto latched = latch_->Current(); latched && latched->cause == kLatchByCrashLoop)
+    parts_.notifications.OnSafeMode(latched->reason);
   history_ = std::make_unique<MetricsHistory>(parts_.service, parts_.journal, parts_.clock);
   RollbackOptions rollback;
   rollback.flags_path = options_.flags_path;
@@ -68,6 +70,7 @@ GuardHooks Safety::Hooks() {
   hooks.memory_bytes = [] { return ReadProcessStats().resident_bytes; };
   hooks.on_trip = [this](const GuardTrip& trip, const std::optional<Latched>& latched) {
     parts_.events.Publish("guard", TripJson(trip, latched));
+    parts_.notifications.OnTrip(trip, latched);
     if (latched && !trip.is_dry_run) rollbacks_->OnTrip(trip, *latched);
   };
   hooks.on_alert = [this](const GuardAlert& alert) {
@@ -75,6 +78,7 @@ GuardHooks Safety::Hooks() {
                                     {"severity", GuardSeverityName(alert.severity)},
                                     {"name", alert.name},
                                     {"text", alert.text}});
+    parts_.notifications.OnAlert(alert);
   };
   hooks.on_look = [this] {
     start_watch_->Look();

@@ -13,6 +13,7 @@
 #include "rollback/metrics_history.hpp"
 #include "rollback/rollback_manager.hpp"
 #include "service/db_service.hpp"
+#include "server/notification_source.hpp"
 #include "service/event_hub.hpp"
 
 namespace switchback {
@@ -21,6 +22,7 @@ struct SafetyParts {
   DbService& service;
   Journal& journal;
   EventHub& events;
+  NotificationSource& notifications;
   const Verifier& verifier;
   const Clock& clock;
 };

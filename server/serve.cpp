@@ -163,7 +163,7 @@ Result<std::string> Server::BeginBackup(const std::string& reason, const std::st
 
 void Server::StartFlags() {
   safety_ = std::make_unique<Safety>(
-      SafetyParts{*service_, *journal_, events_, *verifier_, clock_},
+      SafetyParts{*service_, *journal_, events_, *notifications_, *verifier_, clock_},
       SafetyOptions{config_.service.data_dir, config_.FlagsPath(), config_.guard});
   auto judge = std::make_shared<FlagJudge>(*service_);
   watcher_ = std::make_unique<FlagWatcher>(
