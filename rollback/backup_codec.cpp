@@ -12,7 +12,7 @@
 #include "backends/write_pacer.hpp"
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
-#include "rollback/sha256.hpp"
+#include "common/sha256.hpp"
 
 namespace switchback {
 namespace {

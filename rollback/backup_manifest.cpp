@@ -9,7 +9,7 @@
 #include "flags/strict_json.hpp"
 #include "migration/journal.hpp"
 #include "rollback/generation_layout.hpp"
-#include "rollback/sha256.hpp"
+#include "common/sha256.hpp"
 
 namespace switchback {
 namespace {

@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "common/failpoint.hpp"
-#include "rollback/sha256.hpp"
+#include "common/sha256.hpp"
 
 namespace switchback {
 namespace {

@@ -6,8 +6,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "common/sha256.hpp"
 #include "rollback/s3_answers.hpp"
-#include "rollback/sha256.hpp"
 
 namespace switchback {
 namespace {

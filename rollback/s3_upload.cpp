@@ -5,7 +5,7 @@
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
-#include "rollback/sha256.hpp"
+#include "common/sha256.hpp"
 
 namespace switchback {
 namespace {

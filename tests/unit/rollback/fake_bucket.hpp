@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/file.hpp"
+#include "common/sha256.hpp"
 #include "rollback/http_transfer.hpp"
-#include "rollback/sha256.hpp"
 
 namespace switchback::test {
 

@@ -1,4 +1,4 @@
-#include "rollback/sha256.hpp"
+#include "common/sha256.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
