@@ -1,5 +1,7 @@
 #include "backends/sqlite_handles.hpp"
 
+#include <unistd.h>
+
 #include <mutex>
 
 #include "backends/write_pacer.hpp"
@@ -179,6 +181,20 @@ Result<SqliteHandle> OpenSqliteDurable(const std::string& path) {
   // TRUNCATE, since SQLite ignores errors of directory syncs, which DELETE would depend on.
   SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA journal_mode=TRUNCATE"));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA synchronous=FULL"));
+  SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA cell_size_check=ON"));
+  return db;
+}
+
+// Not SQLITE_OPEN_READONLY, which could not undo what a crash has left. Where the file may not be
+// written SQLite falls back to that by itself.
+Result<SqliteHandle> OpenSqliteToRead(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0)
+    return Fail(ErrorCode::kNotFound, path + ": there is no such file");
+  auto db = OpenConnection(path, SQLITE_OPEN_READWRITE);
+  if (!db) return db;
+  SB_RETURN_IF_ERROR(SetConfig(db->get(), SQLITE_DBCONFIG_DEFENSIVE, 1));
+  SB_RETURN_IF_ERROR(SetConfig(db->get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0));
+  SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA query_only=ON"));
   SB_RETURN_IF_ERROR(ExecuteSqlite(db->get(), "PRAGMA cell_size_check=ON"));
   return db;
 }

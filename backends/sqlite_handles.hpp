@@ -84,6 +84,10 @@ Result<SqliteHandle> OpenSqliteReader(const SqliteOptions& options);
 // journal and synchronous=FULL. Makes the file when there is none. One connection at a time.
 Result<SqliteHandle> OpenSqliteDurable(const std::string& path);
 
+// Such a database that is there, to look into it: statements that write fail. What a crash has left
+// half done is undone first, as any opening does. kNotFound when there is none.
+Result<SqliteHandle> OpenSqliteToRead(const std::string& path);
+
 // Whether this SQLite takes its own JSON functions for unsafe in a schema, as 3.38 to 3.40 do: with
 // trusted_schema=OFF a generated column that uses one makes the whole database unreadable
 // ("malformed database schema"). Found out by trying. The connections to a store then trust its

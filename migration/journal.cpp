@@ -1,18 +1,17 @@
 #include "migration/journal.hpp"
 
-#include <fmt/chrono.h>
-#include <fmt/core.h>
-
-#include <cstdlib>
-#include <ctime>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/check.hpp"
+#include "common/failpoint.hpp"
+#include "migration/history_record.hpp"
 
 namespace switchback {
 namespace {
 
-constexpr const char* kVersion = "1";
+constexpr const char* kVersionWithoutHistory = "1";
+constexpr const char* kVersion = "2";
 
 constexpr const char* kTables =
     "BEGIN IMMEDIATE;"
@@ -30,74 +29,71 @@ constexpr const char* kTables =
     "PRAGMA user_version=1;"
     "COMMIT";
 
-// Binds texts from the first parameter on.
-auto Texts(std::initializer_list<std::string_view> texts) {
-  return [texts = std::vector<std::string_view>(texts)](sqlite3_stmt* statement) {
-    int index = 0;
-    for (const std::string_view text : texts) {
-      sqlite3_bind_text(statement, ++index, text.data() == nullptr ? "" : text.data(),
-                        static_cast<int>(text.size()), SQLITE_STATIC);
-    }
-  };
-}
-
-std::string Column(sqlite3_stmt* row, int index) {
-  return std::string(SqliteColumnBytes(row, index));
-}
-
 // Of a row of kOperationColumns.
 constexpr std::string_view kOperationColumns =
     "SELECT id, kind, actor, reason, status, started_at, ended_at, detail FROM operations";
 OperationRecord OperationOf(sqlite3_stmt* row) {
   return {sqlite3_column_int64(row, 0),
-          Column(row, 1),
-          Column(row, 2),
-          Column(row, 3),
-          Column(row, 4),
-          Column(row, 5),
-          Column(row, 6),
-          Column(row, 7),
+          SqlColumn(row, 1),
+          SqlColumn(row, 2),
+          SqlColumn(row, 3),
+          SqlColumn(row, 4),
+          SqlColumn(row, 5),
+          SqlColumn(row, 6),
+          SqlColumn(row, 7),
           {}};
 }
 
-// A transaction that is undone unless it is committed.
-class SqliteTransaction {
- public:
-  explicit SqliteTransaction(sqlite3* db) : db_(db) {}
-  ~SqliteTransaction() {
-    if (sqlite3_get_autocommit(db_) == 0) static_cast<void>(ExecuteSqlite(db_, "ROLLBACK"));
-  }
-  SqliteTransaction(const SqliteTransaction&) = delete;
-  SqliteTransaction& operator=(const SqliteTransaction&) = delete;
-  Status Begin() { return ExecuteSqlite(db_, "BEGIN IMMEDIATE"); }
-  Status Commit() { return ExecuteSqlite(db_, "COMMIT"); }
+constexpr std::string_view kAuditColumns = "SELECT id, time, actor, action, detail FROM audit";
+AuditEntry AuditEntryOf(sqlite3_stmt* row) {
+  return {sqlite3_column_int64(row, 0), SqlColumn(row, 1), SqlColumn(row, 2), SqlColumn(row, 3),
+          SqlColumn(row, 4)};
+}
 
- private:
-  sqlite3* const db_;
-};
+Status Drop(const Result<std::int64_t>& number) {
+  return number ? Status{} : Status(Fail(number.error()));
+}
 
 }  // namespace
 
-std::string FormatUtc(WallTime time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+// What ended before there was a history, in the order in which it did. The first entry says that
+// nothing vouches for these.
+Status Journal::TakeUpPast() {
+  struct Past {
+    bool is_operation;
+    std::int64_t id;
+  };
+  std::vector<Past> past;
+  std::size_t operation_count = 0;
+  SB_RETURN_IF_ERROR(
+      Run("SELECT 1, id, ended_at AS time FROM operations WHERE status <> 'running' UNION ALL"
+          " SELECT 0, id, time FROM audit ORDER BY time, 1, id",
+          {}, [&](sqlite3_stmt* row) {
+            past.push_back({sqlite3_column_int(row, 0) == 1, sqlite3_column_int64(row, 1)});
+            operation_count += past.back().is_operation ? 1 : 0;
+          }));
+  if (past.empty()) return {};
+  const nlohmann::ordered_json begun{
+      {"text",
+       "The history begins here. What follows up to the number of entries named was taken "
+       "up from a journal that had none: no hash vouches for its past."},
+      {"entries", past.size()},
+      {"operations", operation_count}};
+  SB_RETURN_IF_ERROR(Drop(history_.Append(Now(), "history", begun.dump())));
+  for (const Past& one : past)
+    SB_RETURN_IF_ERROR(one.is_operation ? AppendOperation(one.id) : AppendAudit(one.id));
+  return {};
 }
 
-std::optional<WallTime> ParseUtc(std::string_view text) {
-  const std::string copy(text);
-  std::tm parts{};
-  const char* rest = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) return std::nullopt;
-  double fraction = 0;
-  if (*rest == '.') {
-    char* end = nullptr;
-    fraction = std::strtod(rest, &end);
-    rest = end;
-  }
-  if (std::string_view(rest) != "Z") return std::nullopt;
-  return WallTime(std::chrono::seconds(::timegm(&parts)) +
-                  std::chrono::microseconds(static_cast<std::int64_t>(fraction * 1e6)));
+Status Journal::Upgrade() {
+  MutexLock lock(mutex_);
+  SqliteTransaction transaction(db_.get());
+  SB_RETURN_IF_ERROR(transaction.Begin());
+  SB_RETURN_IF_ERROR(history_.Make());
+  SB_RETURN_IF_ERROR(TakeUpPast());
+  SB_RETURN_IF_ERROR(Failpoint("journal.upgrade"));
+  SB_RETURN_IF_ERROR(ExecuteSqlite(db_.get(), std::string("PRAGMA user_version=") + kVersion));
+  return transaction.Commit();
 }
 
 Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path, const Clock& clock) {
@@ -109,11 +105,29 @@ Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path, const Cl
     SqliteTransaction undo(db->get());
     if (auto made = ExecuteSqlite(db->get(), kTables); !made)
       return Fail(WithContext(made.error(), "make the journal " + path));
+    version = kVersionWithoutHistory;
+  }
+  std::unique_ptr<Journal> journal(new Journal(*std::move(db), clock));
+  if (*version == kVersionWithoutHistory) {
+    if (auto upgraded = journal->Upgrade(); !upgraded)
+      return Fail(WithContext(upgraded.error(), "begin the history in " + path));
   } else if (*version != kVersion) {
     return Fail(ErrorCode::kUnsupported, path + " has version " + *version +
                                              ", which this switchback does not know: use the "
                                              "version that wrote it, or a newer one");
   }
+  return journal;
+}
+
+Result<std::unique_ptr<Journal>> Journal::OpenToRead(const std::string& path, const Clock& clock) {
+  auto db = OpenSqliteToRead(path);
+  if (!db) return Fail(WithContext(db.error(), "open the journal of operations"));
+  auto version = QuerySqliteText(db->get(), "PRAGMA user_version");
+  if (!version) return Fail(WithContext(version.error(), "open the journal " + path));
+  if (*version != kVersion)
+    return Fail(ErrorCode::kUnsupported,
+                path + " has version " + *version + " and no history that this switchback can " +
+                    "read: start the server on it once, which takes up an older one");
   return std::unique_ptr<Journal>(new Journal(*std::move(db), clock));
 }
 
@@ -121,16 +135,8 @@ std::string Journal::Now() const {
   return FormatUtc(clock_.WallNow());
 }
 
-Status Journal::Run(std::string_view sql, const Bind& bind, const Row& row) {
-  auto statement = PrepareSqlite(db_.get(), sql);
-  if (!statement) return Fail(WithContext(statement.error(), "journal"));
-  if (bind) bind(statement->get());
-  int error = SQLITE_ROW;
-  while ((error = sqlite3_step(statement->get())) == SQLITE_ROW) {
-    if (row) row(statement->get());
-  }
-  if (error != SQLITE_DONE) return FailSqlite(db_.get(), "journal", error);
-  return {};
+Status Journal::Run(std::string_view sql, const SqlBind& bind, const SqlRow& row) {
+  return RunSql(db_.get(), sql, bind, row);
 }
 
 // --- Documents ---
@@ -138,8 +144,8 @@ Status Journal::Run(std::string_view sql, const Bind& bind, const Row& row) {
 Result<std::optional<std::string>> Journal::Load(std::string_view name) {
   MutexLock lock(mutex_);
   std::optional<std::string> json;
-  SB_RETURN_IF_ERROR(Run("SELECT json FROM documents WHERE name = ?1", Texts({name}),
-                         [&](sqlite3_stmt* row) { json = Column(row, 0); }));
+  SB_RETURN_IF_ERROR(Run("SELECT json FROM documents WHERE name = ?1", SqlTexts({name}),
+                         [&](sqlite3_stmt* row) { json = SqlColumn(row, 0); }));
   return json;
 }
 
@@ -148,12 +154,12 @@ Status Journal::Store(std::string_view name, std::string_view json) {
   return Run(
       "INSERT INTO documents(name, json) VALUES(?1, ?2)"
       " ON CONFLICT(name) DO UPDATE SET json = excluded.json",
-      Texts({name, json}));
+      SqlTexts({name, json}));
 }
 
 Status Journal::Remove(std::string_view name) {
   MutexLock lock(mutex_);
-  return Run("DELETE FROM documents WHERE name = ?1", Texts({name}));
+  return Run("DELETE FROM documents WHERE name = ?1", SqlTexts({name}));
 }
 
 // --- Operations ---
@@ -165,7 +171,7 @@ Result<std::int64_t> Journal::BeginOperation(std::string_view kind, std::string_
   SB_RETURN_IF_ERROR(
       Run("INSERT INTO operations(kind, actor, reason, status, started_at, ended_at, detail)"
           " VALUES(?1, ?2, ?3, 'running', ?4, '', '{}')",
-          Texts({kind, actor, reason, now})));
+          SqlTexts({kind, actor, reason, now})));
   const std::int64_t operation = sqlite3_last_insert_rowid(db_.get());
   Tell(operation);
   return operation;
@@ -174,7 +180,7 @@ Result<std::int64_t> Journal::BeginOperation(std::string_view kind, std::string_
 Status Journal::BeginStep(std::int64_t operation, std::string_view step) {
   MutexLock lock(mutex_);
   const std::string now = Now();
-  const auto texts = Texts({step, now});
+  const auto texts = SqlTexts({step, now});
   SB_RETURN_IF_ERROR(
       Run("INSERT INTO steps(operation, name, status, started_at, ended_at, detail)"
           " VALUES(?3, ?1, 'running', ?2, '', '') ON CONFLICT(operation, name) DO UPDATE SET"
@@ -191,7 +197,7 @@ Status Journal::EndStep(std::int64_t operation, std::string_view step, std::stri
                         std::string_view detail) {
   MutexLock lock(mutex_);
   const std::string now = Now();
-  const auto texts = Texts({step, status, now, detail});
+  const auto texts = SqlTexts({step, status, now, detail});
   SB_RETURN_IF_ERROR(Run(
       "UPDATE steps SET status = ?2, ended_at = ?3, detail = ?4 WHERE name = ?1 AND operation = ?5",
       [&](sqlite3_stmt* statement) {
@@ -206,13 +212,20 @@ Status Journal::EndOperation(std::int64_t operation, std::string_view status,
                              std::string_view detail_json) {
   MutexLock lock(mutex_);
   const std::string now = Now();
-  const auto texts = Texts({status, now, detail_json});
+  const auto texts = SqlTexts({status, now, detail_json});
+  SqliteTransaction transaction(db_.get());
+  SB_RETURN_IF_ERROR(transaction.Begin());
   SB_RETURN_IF_ERROR(
       Run("UPDATE operations SET status = ?1, ended_at = ?2, detail = ?3 WHERE id = ?4",
           [&](sqlite3_stmt* statement) {
             texts(statement);
             sqlite3_bind_int64(statement, 4, operation);
           }));
+  if (sqlite3_changes(db_.get()) == 0) return {};  // there is none
+  SB_RETURN_IF_ERROR(Failpoint("journal.ended"));
+  SB_RETURN_IF_ERROR(AppendOperation(operation));
+  SB_RETURN_IF_ERROR(Failpoint("journal.appended"));
+  SB_RETURN_IF_ERROR(transaction.Commit());
   Tell(operation);
   return {};
 }
@@ -225,21 +238,47 @@ void Journal::SetListener(Listener listener) {
 // What cannot be read again is not told: the journal itself is written.
 void Journal::Tell(std::int64_t operation, OperationStep step) {
   if (!listener_) return;
+  auto record = Find(operation);
+  if (!record) return;
+  record->steps.clear();
+  if (!step.name.empty()) record->steps.push_back(std::move(step));
+  listener_(*record);
+}
+
+Status Journal::LoadSteps(OperationRecord& operation) {
+  return Run(
+      "SELECT name, status, started_at, ended_at, detail FROM steps WHERE operation = ?1"
+      " ORDER BY rowid",
+      [&](sqlite3_stmt* statement) { sqlite3_bind_int64(statement, 1, operation.id); },
+      [&](sqlite3_stmt* row) {
+        operation.steps.push_back({SqlColumn(row, 0), SqlColumn(row, 1), SqlColumn(row, 2),
+                                   SqlColumn(row, 3), SqlColumn(row, 4)});
+      });
+}
+
+Result<OperationRecord> Journal::Find(std::int64_t operation) {
   OperationRecord record;
-  const auto read = Run(
+  SB_RETURN_IF_ERROR(Run(
       std::string(kOperationColumns) + " WHERE id = ?1",
       [&](sqlite3_stmt* statement) { sqlite3_bind_int64(statement, 1, operation); },
-      [&](sqlite3_stmt* row) { record = OperationOf(row); });
-  if (!read || record.id == 0) return;
-  if (!step.name.empty()) record.steps.push_back(std::move(step));
-  listener_(record);
+      [&](sqlite3_stmt* row) { record = OperationOf(row); }));
+  if (record.id == 0)
+    return Fail(ErrorCode::kNotFound, "there is no operation " + std::to_string(operation) +
+                                          ": `switchback history` lists them");
+  SB_RETURN_IF_ERROR(LoadSteps(record));
+  return record;
+}
+
+Result<OperationRecord> Journal::Operation(std::int64_t id) {
+  MutexLock lock(mutex_);
+  return Find(id);
 }
 
 Result<std::vector<OperationRecord>> Journal::Operations(std::string_view kind,
                                                          std::size_t count_max) {
   MutexLock lock(mutex_);
   std::vector<OperationRecord> operations;
-  const auto texts = Texts({kind});
+  const auto texts = SqlTexts({kind});
   SB_RETURN_IF_ERROR(Run(
       std::string(kOperationColumns) + " WHERE ?1 = '' OR kind = ?1 ORDER BY id DESC LIMIT ?2",
       [&](sqlite3_stmt* statement) {
@@ -247,16 +286,7 @@ Result<std::vector<OperationRecord>> Journal::Operations(std::string_view kind,
         sqlite3_bind_int64(statement, 2, static_cast<std::int64_t>(count_max));
       },
       [&](sqlite3_stmt* row) { operations.push_back(OperationOf(row)); }));
-  for (OperationRecord& operation : operations) {
-    SB_RETURN_IF_ERROR(Run(
-        "SELECT name, status, started_at, ended_at, detail FROM steps WHERE operation = ?1"
-        " ORDER BY rowid",
-        [&](sqlite3_stmt* statement) { sqlite3_bind_int64(statement, 1, operation.id); },
-        [&](sqlite3_stmt* row) {
-          operation.steps.push_back(
-              {Column(row, 0), Column(row, 1), Column(row, 2), Column(row, 3), Column(row, 4)});
-        }));
-  }
+  for (OperationRecord& operation : operations) SB_RETURN_IF_ERROR(LoadSteps(operation));
   return operations;
 }
 
@@ -265,23 +295,84 @@ Result<std::vector<OperationRecord>> Journal::Operations(std::string_view kind,
 Status Journal::Audit(std::string_view actor, std::string_view action, std::string_view detail) {
   MutexLock lock(mutex_);
   const std::string now = Now();
-  return Run("INSERT INTO audit(time, actor, action, detail) VALUES(?1, ?2, ?3, ?4)",
-             Texts({now, actor, action, detail}));
+  SqliteTransaction transaction(db_.get());
+  SB_RETURN_IF_ERROR(transaction.Begin());
+  SB_RETURN_IF_ERROR(Run("INSERT INTO audit(time, actor, action, detail) VALUES(?1, ?2, ?3, ?4)",
+                         SqlTexts({now, actor, action, detail})));
+  SB_RETURN_IF_ERROR(AppendAudit(sqlite3_last_insert_rowid(db_.get())));
+  return transaction.Commit();
 }
 
 Result<std::vector<AuditEntry>> Journal::AuditTrail(std::size_t count_max) {
   MutexLock lock(mutex_);
   std::vector<AuditEntry> entries;
   SB_RETURN_IF_ERROR(Run(
-      "SELECT id, time, actor, action, detail FROM audit ORDER BY id DESC LIMIT ?1",
+      std::string(kAuditColumns) + " ORDER BY id DESC LIMIT ?1",
       [&](sqlite3_stmt* statement) {
         sqlite3_bind_int64(statement, 1, static_cast<std::int64_t>(count_max));
       },
-      [&](sqlite3_stmt* row) {
-        entries.push_back({sqlite3_column_int64(row, 0), Column(row, 1), Column(row, 2),
-                           Column(row, 3), Column(row, 4)});
-      }));
+      [&](sqlite3_stmt* row) { entries.push_back(AuditEntryOf(row)); }));
   return entries;
+}
+
+// --- History ---
+
+Status Journal::AppendOperation(std::int64_t id) {
+  const auto record = Find(id);
+  if (!record) return Fail(record.error());
+  return Drop(history_.Append(record->ended_at, record->kind, OperationHistoryJson(*record)));
+}
+
+Status Journal::AppendAudit(std::int64_t id) {
+  AuditEntry entry;
+  SB_RETURN_IF_ERROR(Run(
+      std::string(kAuditColumns) + " WHERE id = ?1",
+      [&](sqlite3_stmt* statement) { sqlite3_bind_int64(statement, 1, id); },
+      [&](sqlite3_stmt* row) { entry = AuditEntryOf(row); }));
+  return Drop(history_.Append(entry.time, kAuditKind, AuditHistoryJson(entry)));
+}
+
+Result<std::int64_t> Journal::AddNote(const OperationNote& note) {
+  if (!IsNoteKind(note.kind))
+    return Fail(ErrorCode::kInvalidArgument,
+                "a note is a root-cause, a lesson or a note, not \"" + note.kind + "\"");
+  if (note.text.empty() || note.text.size() > kNoteBytesMax)
+    return Fail(ErrorCode::kInvalidArgument, "a note has 1 to " + std::to_string(kNoteBytesMax) +
+                                                 " bytes, not " + std::to_string(note.text.size()));
+  MutexLock lock(mutex_);
+  SqliteTransaction transaction(db_.get());
+  SB_RETURN_IF_ERROR(transaction.Begin());
+  if (const auto record = Find(note.operation); !record) return Fail(record.error());
+  auto number = history_.Append(Now(), kNoteKind, NoteHistoryJson(note));
+  if (!number) return number;
+  SB_RETURN_IF_ERROR(transaction.Commit());
+  return number;
+}
+
+Result<std::vector<HistoryEntry>> Journal::ReadHistory(const HistoryQuery& query) {
+  MutexLock lock(mutex_);
+  return history_.Read(query);
+}
+
+// In pieces, so that what goes on need not wait for a long history.
+Result<HistoryVerdict> Journal::VerifyHistory(std::string_view expected_head) {
+  constexpr std::size_t kPiece = 500;
+  HistoryChain chain(expected_head);
+  std::int64_t after = INT64_MIN;
+  while (true) {
+    MutexLock lock(mutex_);
+    const auto entries = history_.ReadOn(after, kPiece);
+    if (!entries) return Fail(entries.error());
+    for (const HistoryEntry& entry : *entries) chain.Add(entry);
+    if (entries->size() == kPiece) {
+      after = entries->back().number;
+      continue;
+    }
+    const auto untold = history_.FindUntold();
+    if (!untold) return Fail(untold.error());
+    if (!untold->empty()) chain.Miss(*untold);
+    return chain.Finish();
+  }
 }
 
 // --- Findings ---
@@ -296,7 +387,7 @@ Status Journal::AddFindings(std::string_view list, std::span<const Finding> find
         Run("INSERT INTO findings(list, collection, detail, key) VALUES(?1, ?2, ?3, ?4)"
             " ON CONFLICT(list, collection, key) DO UPDATE SET detail = excluded.detail",
             [&](sqlite3_stmt* statement) {
-              Texts({list, finding.collection, finding.detail})(statement);
+              SqlTexts({list, finding.collection, finding.detail})(statement);
               BindSqliteBlob(statement, 4, finding.key);
             }));
   }
@@ -322,20 +413,20 @@ Status Journal::DeleteFinding(std::string_view list, std::string_view collection
                               std::string_view key) {
   return Run("DELETE FROM findings WHERE list = ?1 AND collection = ?2 AND key = ?3",
              [&](sqlite3_stmt* statement) {
-               Texts({list, collection})(statement);
+               SqlTexts({list, collection})(statement);
                BindSqliteBlob(statement, 3, key);
              });
 }
 
 Status Journal::ClearFindings(std::string_view list) {
   MutexLock lock(mutex_);
-  return Run("DELETE FROM findings WHERE list = ?1", Texts({list}));
+  return Run("DELETE FROM findings WHERE list = ?1", SqlTexts({list}));
 }
 
 Result<std::uint64_t> Journal::CountFindings(std::string_view list) {
   MutexLock lock(mutex_);
   std::int64_t count = 0;
-  SB_RETURN_IF_ERROR(Run("SELECT count(*) FROM findings WHERE list = ?1", Texts({list}),
+  SB_RETURN_IF_ERROR(Run("SELECT count(*) FROM findings WHERE list = ?1", SqlTexts({list}),
                          [&](sqlite3_stmt* row) { count = sqlite3_column_int64(row, 0); }));
   return static_cast<std::uint64_t>(count);
 }
@@ -349,12 +440,12 @@ Result<std::vector<Finding>> Journal::Findings(std::string_view list,
       "SELECT collection, key, detail FROM findings WHERE list = ?1 AND (collection, key) >"
       " (?2, ?3) ORDER BY collection, key LIMIT ?4",
       [&](sqlite3_stmt* statement) {
-        Texts({list, after_collection})(statement);
+        SqlTexts({list, after_collection})(statement);
         BindSqliteBlob(statement, 3, after_key);
         sqlite3_bind_int64(statement, 4, static_cast<std::int64_t>(count_max));
       },
       [&](sqlite3_stmt* row) {
-        findings.push_back({Column(row, 0), Column(row, 1), Column(row, 2)});
+        findings.push_back({SqlColumn(row, 0), SqlColumn(row, 1), SqlColumn(row, 2)});
       }));
   return findings;
 }

@@ -1,6 +1,7 @@
 // What operations remember, in <data-dir>/control.sqlite: apart from both stores, so that it works
 // when they don't. Four things: small documents (the state of a state machine), operations with
-// their steps, an audit trail, and lists of findings (records that a pass has to name).
+// their steps, an audit trail, and lists of findings (records that a pass has to name). And, over
+// the ends of operations and the audit trail, the history: it is only ever added to (history.hpp).
 //
 // Everything is durable on return. Nothing here is written per record or per chunk of a copy: the
 // progress of a fill lives in its target, beside the records (StoreState).
@@ -19,50 +20,27 @@
 #include "common/clock.hpp"
 #include "common/result.hpp"
 #include "common/sync.hpp"
+#include "migration/history.hpp"
+#include "migration/journal_record.hpp"
+#include "migration/journal_sql.hpp"
+#include "migration/utc.hpp"
 
 namespace switchback {
 
-struct OperationStep {
-  std::string name;
-  std::string status;  // "running" "done" "failed"
-  std::string started_at;
-  std::string ended_at;  // "" while it runs
-  std::string detail;    // what came of it, for people
-};
-
-struct OperationRecord {
-  std::int64_t id = 0;
-  std::string kind;    // "migration", "migration-rollback", "verify", "schema", ...
-  std::string actor;   // who asked for it
-  std::string reason;  // why, "" when nobody said
-  std::string status;  // "running" "done" "failed" "cancelled"
-  std::string started_at;
-  std::string ended_at;  // "" while it runs
-  std::string detail;    // JSON object: figures and results
-  std::vector<OperationStep> steps;
-};
-
-struct AuditEntry {
-  std::int64_t id = 0;
-  std::string time;
-  std::string actor;
-  std::string action;
-  std::string detail;
-};
-
-// A record that somebody has to know about, in a named list. One entry a record.
-struct Finding {
-  std::string collection;
-  std::string key;
-  std::string detail;  // JSON object
-};
+// Kinds of entries in the history that are no operations.
+inline constexpr const char* kAuditKind = "audit";
+inline constexpr const char* kNoteKind = "note";
 
 // Thread-safe; calls take turns and block for the disk. Times are UTC, ISO 8601.
 // Errors of every call: kIo, kNoSpace, kCorruption, kBusy (somebody else has the file locked).
 class Journal {
  public:
   // Makes the file when there is none. `clock` outlives it. kUnsupported: made by a newer version.
+  // One of an older version is taken up: what has ended in it begins the history.
   static Result<std::unique_ptr<Journal>> Open(const std::string& path, const Clock& clock);
+  // One that is there, without changing it: every call that writes fails. Also kNotFound;
+  // kUnsupported for an older version too.
+  static Result<std::unique_ptr<Journal>> OpenToRead(const std::string& path, const Clock& clock);
 
   // --- Documents: JSON text by name ---
   Result<std::optional<std::string>> Load(std::string_view name) SB_EXCLUDES(mutex_);
@@ -76,6 +54,8 @@ class Journal {
   Status BeginStep(std::int64_t operation, std::string_view step) SB_EXCLUDES(mutex_);
   Status EndStep(std::int64_t operation, std::string_view step, std::string_view status,
                  std::string_view detail) SB_EXCLUDES(mutex_);
+  // With its entry in the history, both or neither. Nothing happens when there is no such
+  // operation.
   Status EndOperation(std::int64_t operation, std::string_view status, std::string_view detail_json)
       SB_EXCLUDES(mutex_);
   // Called with each operation that begins or ends, and with each step that does: the operation as
@@ -83,15 +63,27 @@ class Journal {
   // be quick and must not call the journal. Empty: nobody.
   using Listener = std::function<void(const OperationRecord&)>;
   void SetListener(Listener listener) SB_EXCLUDES(mutex_);
+  // kNotFound when there is none.
+  Result<OperationRecord> Operation(std::int64_t id) SB_EXCLUDES(mutex_);
   // The newest first, at most `count_max`, of one kind or ("") all.
   Result<std::vector<OperationRecord>> Operations(std::string_view kind, std::size_t count_max)
       SB_EXCLUDES(mutex_);
 
-  // --- Audit: who did what ---
+  // --- Audit: who did what. Each with its entry in the history ---
   Status Audit(std::string_view actor, std::string_view action, std::string_view detail)
       SB_EXCLUDES(mutex_);
   // The newest first.
   Result<std::vector<AuditEntry>> AuditTrail(std::size_t count_max) SB_EXCLUDES(mutex_);
+
+  // --- History ---
+  // The number of the new entry. kNotFound: no such operation. kInvalidArgument: no such kind of
+  // note, an empty or too long text.
+  Result<std::int64_t> AddNote(const OperationNote& note) SB_EXCLUDES(mutex_);
+  Result<std::vector<HistoryEntry>> ReadHistory(const HistoryQuery& query) SB_EXCLUDES(mutex_);
+  // Whether every entry is as it was written and none is missing. An end that was cut off, here
+  // and in the other tables, only shows by `expected_head`, a hash that was kept elsewhere; "" =
+  // none. Reads all of it.
+  Result<HistoryVerdict> VerifyHistory(std::string_view expected_head) SB_EXCLUDES(mutex_);
 
   // --- Findings ---
   // In one transaction; an entry of the same record is replaced.
@@ -109,12 +101,17 @@ class Journal {
       SB_EXCLUDES(mutex_);
 
  private:
-  Journal(SqliteHandle db, const Clock& clock) : db_(std::move(db)), clock_(clock) {}
+  Journal(SqliteHandle db, const Clock& clock)
+      : db_(std::move(db)), history_(db_.get()), clock_(clock) {}
 
-  using Bind = std::function<void(sqlite3_stmt*)>;
-  using Row = std::function<void(sqlite3_stmt*)>;
-  // Runs one statement to its end; `row` sees each row.
-  Status Run(std::string_view sql, const Bind& bind, const Row& row = {}) SB_REQUIRES(mutex_);
+  Status Upgrade() SB_EXCLUDES(mutex_);
+  Status TakeUpPast() SB_REQUIRES(mutex_);
+  Status Run(std::string_view sql, const SqlBind& bind, const SqlRow& row = {}) SB_REQUIRES(mutex_);
+  Result<OperationRecord> Find(std::int64_t operation) SB_REQUIRES(mutex_);
+  Status LoadSteps(OperationRecord& operation) SB_REQUIRES(mutex_);
+  // Entries in the history, in the transaction at hand.
+  Status AppendOperation(std::int64_t id) SB_REQUIRES(mutex_);
+  Status AppendAudit(std::int64_t id) SB_REQUIRES(mutex_);
   void Tell(std::int64_t operation, OperationStep step = {}) SB_REQUIRES(mutex_);
   Status DeleteFinding(std::string_view list, std::string_view collection, std::string_view key)
       SB_REQUIRES(mutex_);
@@ -122,13 +119,9 @@ class Journal {
 
   Mutex mutex_;
   SqliteHandle db_ SB_GUARDED_BY(mutex_);
+  History history_ SB_GUARDED_BY(mutex_);
   Listener listener_ SB_GUARDED_BY(mutex_);
   const Clock& clock_;
 };
-
-// "2026-11-21T10:00:00Z".
-std::string FormatUtc(WallTime time);
-// "2026-01-31T12:00:00Z", also with a fraction of the second; nullopt for anything else.
-std::optional<WallTime> ParseUtc(std::string_view text);
 
 }  // namespace switchback

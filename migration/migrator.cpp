@@ -456,7 +456,10 @@ void Migrator::OnVerifyEnd(const VerifyResult& result) {
 Status Migrator::EndCopy(MigrationRecord next) {
   next.phase = kReady;
   SB_RETURN_IF_ERROR(Move(std::move(next)));
-  return journal_.EndOperation(record_.operation, "done", "{}");
+  const std::uint64_t records = progress_ ? progress_->Figures().records_done : 0;
+  return journal_.EndOperation(record_.operation, "done",
+                               fmt::format(R"({{"from":"{}","to":"{}","records":{}}})",
+                                           RoleName(source()), RoleName(record_.target), records));
 }
 
 MigrationStatus Migrator::GetStatus() {

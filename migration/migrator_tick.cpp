@@ -248,7 +248,11 @@ void Migrator::EndCompletion(const Status& outcome) {
   MigrationRecord next = record_;
   next.phase = outcome ? kCompleted : kReady;
   if (!outcome) next.note = "legacy was not let go: " + outcome.error().message;
-  Status saved = journal_.EndOperation(record_.operation, outcome ? "done" : "failed", "{}");
+  nlohmann::ordered_json detail{{"from", "legacy and unified"}, {"to", "unified"}};
+  if (!outcome) detail["error"] = outcome.error().message;
+  Status saved =
+      journal_.EndOperation(record_.operation, outcome ? "done" : "failed",
+                            detail.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   if (saved) saved = Move(std::move(next));
   if (!saved) LogError("migration: cannot journal its completion: {}", saved.error().message);
 }
@@ -278,7 +282,8 @@ void Migrator::RunRollback() {
   const Status done = rollback_.Run(plan);
   if (!done && done.error().code == ErrorCode::kCancelled) return;  // goes on at the next start
   const RollbackProgress progress = rollback_.GetProgress();
-  const nlohmann::ordered_json detail{{"seconds", progress.elapsed_seconds},
+  const nlohmann::ordered_json detail{{"to", RoleName(Other(plan.target))},
+                                      {"seconds", progress.elapsed_seconds},
                                       {"errors", progress.errors}};
   MutexLock lock(mutex_);
   MigrationRecord next = record_;

@@ -133,7 +133,7 @@ TEST_F(JournalTest, AJournalOfANewerVersionIsRefused) {
   Must(Open()->Store("a", "1"));
   {
     auto db = Must(OpenSqliteDurable(path_));
-    Must(ExecuteSqlite(db.get(), "PRAGMA user_version=2"));
+    Must(ExecuteSqlite(db.get(), "PRAGMA user_version=3"));
   }
 
   const auto journal = Journal::Open(path_, clock_);
