@@ -313,6 +313,10 @@ void BackupManager::RunOne(Pending pending) {
     detail = {{"operation", operation_->kind}, {"id", operation_->id}};
     kind = operation_->kind;
   }
+  const BackupProgressStatus reached = progress->GetStatus();
+  detail["bytes"] = reached.bytes_done;
+  if (reached.records) detail["records"] = *reached.records;
+  detail["stages"] = reached.stages;
   if (!done) {
     detail["error"] = done.error().message;
     LogWarning("backup: {}: {}", kind, done.error().message);

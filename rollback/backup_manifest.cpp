@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "common/check.hpp"
+#include "common/sha256.hpp"
 #include "common/text.hpp"
 #include "flags/strict_json.hpp"
 #include "migration/journal.hpp"
 #include "rollback/generation_layout.hpp"
-#include "common/sha256.hpp"
 
 namespace switchback {
 namespace {
@@ -179,6 +179,13 @@ const BackupHalf* BackupManifest::half(Role role) const {
   const auto found = std::find_if(halves.begin(), halves.end(),
                                   [&](const BackupHalf& one) { return one.role == role; });
   return found == halves.end() ? nullptr : &*found;
+}
+
+std::uint64_t BackupManifest::records() const {
+  std::uint64_t count = 0;
+  if (halves.empty()) return count;
+  for (const CollectionDigest& one : halves.front().collections) count += one.record_count;
+  return count;
 }
 
 std::uint64_t BackupManifest::bytes() const {

@@ -74,7 +74,8 @@ struct BackupManifest {
   std::vector<std::string> differences;         // collections in which the halves are not equal
 
   [[nodiscard]] const BackupHalf* half(Role role) const;
-  [[nodiscard]] std::uint64_t bytes() const;  // of all halves, in the backup
+  [[nodiscard]] std::uint64_t bytes() const;    // of all halves, in the backup
+  [[nodiscard]] std::uint64_t records() const;  // of one half
 };
 
 struct BackupState {

@@ -20,6 +20,11 @@ void BackupProgress::SetRemaining(std::uint64_t bytes) {
   bytes_total_ = bytes_done_ + bytes;
 }
 
+void BackupProgress::SetRecords(std::uint64_t records) {
+  MutexLock lock(mutex_);
+  records_ = records;
+}
+
 Status BackupProgress::Pause(std::chrono::milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;
   MutexLock lock(mutex_);
@@ -56,6 +61,7 @@ BackupProgressStatus BackupProgress::GetStatus() const {
   BackupProgressStatus status;
   status.stages = stages_;
   if (!stages_.empty()) status.stage = stages_.back();
+  status.records = records_;
   status.bytes_done = bytes_done_;
   status.bytes_total = std::max(bytes_total_, bytes_done_);
   if (bytes_total_ == 0) return status;

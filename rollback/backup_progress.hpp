@@ -20,7 +20,8 @@ struct BackupProgressStatus {
   std::uint64_t bytes_done = 0;
   std::uint64_t bytes_total = 0;  // an estimate while the work goes on
   std::optional<double> eta_seconds;
-  std::vector<std::string> stages;  // all so far, in order; the last one is `stage`
+  std::vector<std::string> stages;       // all so far, in order; the last one is `stage`
+  std::optional<std::uint64_t> records;  // that were written or read back, once that is known
 };
 
 // Thread-safe.
@@ -34,6 +35,7 @@ class BackupProgress {
   void SetTotal(std::uint64_t bytes) SB_EXCLUDES(mutex_);
   // So much is still to come: the total is that and what was done.
   void SetRemaining(std::uint64_t bytes) SB_EXCLUDES(mutex_);
+  void SetRecords(std::uint64_t records) SB_EXCLUDES(mutex_);
   // From any thread: every Advance fails from now on (kCancelled).
   void Cancel() SB_EXCLUDES(mutex_);
 
@@ -56,6 +58,7 @@ class BackupProgress {
   CondVar cancelled_;
   bool is_cancelled_ SB_GUARDED_BY(mutex_) = false;
   std::vector<std::string> stages_ SB_GUARDED_BY(mutex_);
+  std::optional<std::uint64_t> records_ SB_GUARDED_BY(mutex_);
   std::uint64_t bytes_done_ SB_GUARDED_BY(mutex_) = 0;
   std::uint64_t bytes_total_ SB_GUARDED_BY(mutex_) = 0;
 };

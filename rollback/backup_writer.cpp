@@ -269,6 +269,7 @@ Status BackupWriter::Finish(SteadyTime started) {
   state.checked_at = state.verified_at =
       std::chrono::duration_cast<std::chrono::seconds>(manifest_.created_at.time_since_epoch())
           .count();
+  progress_.SetRecords(manifest_.records());
   if (!manifest_.differences.empty()) state.problem = "the halves differ";
   SB_RETURN_IF_ERROR(Failpoint("backup.manifest"));
   SB_RETURN_IF_ERROR(WriteFileAtomically(path_ + "/STATE.json", WriteState(state)));

@@ -284,6 +284,7 @@ Result<std::string> Restore::BuildGeneration(const RestoreRequest& request,
   UnusedGeneration unused(place.path);
   SB_RETURN_IF_ERROR(BuildStores(request, manifest, place.path, progress));
   SB_RETURN_IF_ERROR(GoForth(request, *source, place.path, progress));
+  progress.SetRecords(manifest.records());
   SB_RETURN_IF_ERROR(Failpoint("restore.built"));
   const bool has_legacy = request.from || manifest.half(Role::kLegacy) != nullptr;
   SB_RETURN_IF_ERROR(service_.DescribeGeneration(place.name, StorePath(place.path, Role::kLegacy),

@@ -19,9 +19,6 @@ Json BackupJson(const BackupEntry& entry, WallTime now) {
   if (!entry.damage.empty()) json["damage"] = entry.damage;
   if (entry.manifest) {
     const BackupManifest& manifest = *entry.manifest;
-    std::uint64_t record_count = 0;
-    for (const CollectionDigest& one : manifest.halves.front().collections)
-      record_count += one.record_count;
     Json roles = Json::array();
     for (const BackupHalf& half : manifest.halves) roles.push_back(RoleName(half.role));
     json["created_at"] = FormatUtc(manifest.created_at);
@@ -32,7 +29,7 @@ Json BackupJson(const BackupEntry& entry, WallTime now) {
     json["epoch"] = manifest.epoch;
     json["sequence"] = manifest.sequence;
     json["roles"] = std::move(roles);
-    json["records"] = record_count;
+    json["records"] = manifest.records();
     json["bytes"] = manifest.bytes();
     json["duration_ms"] = manifest.duration.count();
   }
