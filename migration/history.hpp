@@ -31,7 +31,8 @@ class History {
 
   // Makes the table, in the caller's transaction.
   Status Make();
-  // Adds an entry, in the caller's transaction, and gives its number. `kind` holds no '|'.
+  // Adds an entry, in the caller's transaction, and gives its number. A '|' in `time` or
+  // `kind` becomes a '/'.
   Result<std::int64_t> Append(std::string_view time, std::string_view kind, std::string_view json);
 
   Result<std::vector<HistoryEntry>> Read(const HistoryQuery& query);

@@ -281,6 +281,14 @@ TEST_F(HistoryTest, ManyThreadsMakeOneChain) {
   EXPECT_EQ(verdict.entries, 2 * kThreads * kEach);
 }
 
+TEST_F(HistoryTest, AKindWithABarDoesNotBlurTheFields) {
+  auto journal = Open();
+  Run(*journal, "a|b", "{}");
+
+  EXPECT_EQ(Must(journal->ReadHistory({}))[0].kind, "a/b");
+  EXPECT_TRUE(Must(journal->VerifyHistory("")).is_intact);
+}
+
 TEST_F(HistoryTest, NotesAreChecked) {
   auto journal = Open();
   const auto id = Must(journal->BeginOperation("verify", "ada", ""));
