@@ -268,6 +268,7 @@ Status Server::StartDoors() {
   parts.safety = safety_.get();
   parts.rollout = rollout_.get();
   parts.notifier = notifier_.get();
+  parts.journal = journal_.get();
   control_plane_ = std::make_unique<ControlPlane>(
       std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(

@@ -56,6 +56,27 @@ void AddNotificationRoutes(const ControlPlaneParts& parts, std::vector<Route>& r
                              }}));
 }
 
+// The routes of the history and of what was kept at rollbacks.
+void AddHistoryRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  const auto add = [&](const char* method, const char* path, Route::Handler handler) {
+    routes.push_back(Blocking({method, path, std::move(handler)}));
+  };
+  add("GET", "/v1/history",
+      [&](Request request, Parameters) { return HandleHistoryList(parts, request); });
+  add("GET", "/v1/history/verify",
+      [&](Request request, Parameters) { return HandleHistoryVerify(parts, request.query); });
+  add("GET", "/v1/history/{id}",
+      [&](Request, Parameters path) { return HandleHistoryShow(parts, path[0]); });
+  add("POST", "/v1/history/{id}/notes", [&](Request request, Parameters path) {
+    return HandleHistoryNote(parts, path[0], request.body);
+  });
+  add("GET", "/v1/evidence", [&](Request, Parameters) { return HandleEvidenceList(parts); });
+  add("GET", "/v1/evidence/{name}",
+      [&](Request, Parameters path) { return HandleEvidenceGet(parts, path[0]); });
+}
+
 // The routes of backups. Fixed names stand before {id}.
 void AddBackupRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes) {
   using Request = const HttpRequest&;
@@ -206,6 +227,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
   AddBackupRoutes(parts, routes);
   if (parts.safety != nullptr) AddSafetyRoutes(parts, routes);
   AddRolloutRoutes(parts, routes);
+  AddHistoryRoutes(parts, routes);
   return routes;
 }
 

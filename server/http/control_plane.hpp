@@ -47,6 +47,7 @@ struct ControlPlaneParts {
   Safety* safety = nullptr;          // null: no routes for guard and rollback
   Rollout* rollout = nullptr;        // none: its routes say so
   Notifier* notifier = nullptr;      // none: nobody is notified
+  Journal* journal = nullptr;        // none: the routes of the history say so
 };
 
 // Thread-safe.

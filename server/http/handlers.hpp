@@ -130,6 +130,21 @@ HttpResponse HandleNotificationTest(const ControlPlaneParts& parts, const std::s
 // written to is to be used as it is.
 HttpResponse HandleAcceptLegacy(const ControlPlaneParts& parts, const std::string& body);
 
+// GET /v1/history?kind=&limit=&before=&format=: entries, the newest first, as JSON, or as Markdown
+// or CSV for those who accept it or ask by `format`.
+HttpResponse HandleHistoryList(const ControlPlaneParts& parts, const HttpRequest& request);
+// GET /v1/history/verify?head=: whether every entry is as it was written (200 in any case).
+HttpResponse HandleHistoryVerify(const ControlPlaneParts& parts, const std::string& query);
+// GET /v1/history/{id}: an operation as it is now, and all entries about it.
+HttpResponse HandleHistoryShow(const ControlPlaneParts& parts, const std::string& id);
+// POST /v1/history/{id}/notes {"text": text, "kind"?: "root-cause" "lesson" "note", "actor"?}
+HttpResponse HandleHistoryNote(const ControlPlaneParts& parts, const std::string& id,
+                               const std::string& body);
+// GET /v1/evidence: what was kept at rollbacks.
+HttpResponse HandleEvidenceList(const ControlPlaneParts& parts);
+// GET /v1/evidence/{name}: one of them as .tar.zst.
+HttpResponse HandleEvidenceGet(const ControlPlaneParts& parts, const std::string& name);
+
 // GET /v1/schema: the versions of unified's schema, and of the files.
 HttpResponse HandleSchemaGet(const ControlPlaneParts& parts);
 // POST /v1/schema/up {"count"?}, /down {"count"?: 1}, /to {"version"}, /validate {}; each with
