@@ -122,6 +122,21 @@ std::optional<HttpResponse> RefuseChange(const ControlPlaneParts& parts, const s
   return ProblemResponse(409, "flip-refused", may_apply.error().message);
 }
 
+// "NAME true at 25 %: why".
+std::string TextOf(const std::string& name, const FlagRequest& request) {
+  return fmt::format(
+      "{} {}{}{}", name, request.change.enabled,
+      request.change.percentage ? fmt::format(" at {} %", *request.change.percentage) : "",
+      request.reason.empty() ? "" : ": " + request.reason);
+}
+
+// The flag must turn also where the journal cannot be written.
+void NoteChange(const ControlPlaneParts& parts, const std::string& actor, const std::string& what) {
+  if (parts.journal == nullptr) return;
+  if (auto noted = parts.journal->Audit(actor, "flag.set", what); !noted)
+    LogWarning("the journal does not tell of the flag: {}", noted.error().message);
+}
+
 }  // namespace
 
 HttpResponse HandleFlagList(const ControlPlaneParts& parts) {
@@ -150,9 +165,9 @@ HttpResponse HandleFlagPut(const ControlPlaneParts& parts, const std::string& na
   if (auto refusal = RefuseChange(parts, name, request->change)) return *std::move(refusal);
   if (auto set = SetFlagInFile(parts.identity.flags_path, name, request->change); !set)
     return ProblemResponse(set.error());
-  LogInfo("flag {} set over HTTP to {}{}{}", name, request->change.enabled,
-          request->change.percentage ? fmt::format(" at {} %", *request->change.percentage) : "",
-          request->reason.empty() ? "" : ": " + Printable(request->reason));
+  const std::string what = TextOf(name, *request);
+  LogInfo("flag set over HTTP: {}", Printable(what));
+  NoteChange(parts, request->actor, what);
   // Publish now instead of when the watcher notices. If somebody has broken the file in between,
   // the answer is the truth: what is in force.
   if (auto reloaded = parts.watcher.ReloadNow(); !reloaded)
