@@ -38,6 +38,7 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddRestoreCommand(app, exit_code);
   AddRollbackCommand(app, exit_code);
   AddNotifyCommand(app, exit_code);
+  AddHistoryCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   AddDrainCommand(app, exit_code);
   AddDetachCommand(app, exit_code);

@@ -23,6 +23,7 @@ void AddRollbackCommand(CLI::App& app, int& exit_code);
 // `rollback to-backup`: the restore by another name.
 void AddRollbackToBackup(CLI::App& rollback, int& exit_code);
 void AddNotifyCommand(CLI::App& app, int& exit_code);
+void AddHistoryCommand(CLI::App& app, int& exit_code);
 void AddBenchCommand(CLI::App& app, int& exit_code);
 void AddDrainCommand(CLI::App& app, int& exit_code);
 void AddDetachCommand(CLI::App& app, int& exit_code);

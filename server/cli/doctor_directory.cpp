@@ -1,18 +1,17 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 
 #include "common/file.hpp"
 #include "flags/flag_file.hpp"
 #include "flags/share.hpp"
 #include "flags/strict_json.hpp"
 #include "server/cli/doctor.hpp"
+#include "server/cli/lock_owner.hpp"
 #include "server/cli/output.hpp"
 #include "server/endpoints.hpp"
 
@@ -29,24 +28,6 @@ std::optional<struct stat> Stat(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
   return info;
-}
-
-// The process that holds a lock on the file, from /proc/locks: trying the lock ourselves could make
-// a server that starts at this moment fail.
-std::optional<std::int64_t> LockOwner(const struct stat& file) {
-  const auto content = ReadWholeFile("/proc/locks", kSmallFileBytesMax);
-  if (!content) return std::nullopt;
-  const std::string wanted =
-      fmt::format("{:02x}:{:02x}:{}", major(file.st_dev), minor(file.st_dev), file.st_ino);
-  std::istringstream lines(*content);
-  for (std::string line; std::getline(lines, line);) {
-    // "1: FLOCK  ADVISORY  WRITE 12345 fe:01:4242 0 EOF"
-    std::istringstream fields(line);
-    std::string number, kind, mode, access, pid, place;
-    fields >> number >> kind >> mode >> access >> pid >> place;
-    if (place == wanted) return std::strtoll(pid.c_str(), nullptr, 10);
-  }
-  return std::nullopt;
 }
 
 void ExamineModes(const std::string& path, const std::string& check, mode_t bits_wrong,
@@ -67,8 +48,7 @@ void ExamineModes(const std::string& path, const std::string& check, mode_t bits
 
 void ExamineLock(DoctorFacts& facts, std::vector<Finding>& findings) {
   const std::string path = facts.data_dir + "/LOCK";
-  const auto info = Stat(path);
-  const auto owner = info ? LockOwner(*info) : std::nullopt;
+  const auto owner = LockOwner(path);
   facts.is_owned = owner.has_value();
   facts.owner_pid = owner.value_or(0);
   const bool has_endpoints = Stat(EndpointsPath(facts.data_dir)).has_value();
