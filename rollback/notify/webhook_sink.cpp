@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "common/file.hpp"
-#include "rollback/sha256.hpp"
+#include "common/sha256.hpp"
 
 namespace switchback {
 namespace {

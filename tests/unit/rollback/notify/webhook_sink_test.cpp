@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "migration/journal.hpp"
-#include "rollback/sha256.hpp"
+#include "common/sha256.hpp"
 #include "tests/support/expect_ok.hpp"
 #include "tests/support/temp_dir.hpp"
 
