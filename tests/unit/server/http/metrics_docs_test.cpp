@@ -41,6 +41,8 @@ Metrics OnThePage() {
   input.status.stage = "live";
   input.notifications.resize(1);
   input.notifications[0].name = "webhook-1";
+  input.guard.streams = GuardMachine(GuardSettings{}).Streams();
+  for (GuardStreamStatus& stream : input.guard.streams) stream.threshold_us = 1000;
   std::istringstream lines(RenderMetrics(input));
   Metrics metrics;
   std::string name;
