@@ -69,7 +69,8 @@ class PowerCut(harness.ServerTest):
         workload.make_cold_environment(legacy, COLD_RECORDS)
         # The test's own files are not on the disk that loses power.
         server = self.server(f"server-{index}", data=self.disk / f"data-{index}", legacy=legacy,
-                             config={"guard": {"crash_count_max": 0}, "log_file_bytes": 1 << 20, "memtable_record_count_max": 2048,
+                             config={"guard": {"crash_count_max": 0},  # cuts are no crash loop
+                                     "log_file_bytes": 1 << 20, "memtable_record_count_max": 2048,
                                      "memtable_bytes_max": 4 << 20})
         writers = workload.make_writers(4, generator.random(), COLD_RECORDS)
         server.start()
