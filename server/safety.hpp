@@ -12,8 +12,8 @@
 #include "rollback/guard/start_watch.hpp"
 #include "rollback/metrics_history.hpp"
 #include "rollback/rollback_manager.hpp"
-#include "service/db_service.hpp"
 #include "server/notification_source.hpp"
+#include "service/db_service.hpp"
 #include "service/event_hub.hpp"
 
 namespace switchback {

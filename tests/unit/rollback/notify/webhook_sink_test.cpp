@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "migration/journal.hpp"
 #include "common/sha256.hpp"
+#include "migration/journal.hpp"
 #include "tests/support/expect_ok.hpp"
 #include "tests/support/temp_dir.hpp"
 
