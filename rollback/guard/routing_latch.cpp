@@ -7,6 +7,7 @@
 #include "common/file.hpp"
 #include "common/log.hpp"
 #include "migration/journal.hpp"
+#include "rollback/guard/guard_json.hpp"
 
 namespace switchback {
 namespace {
@@ -17,14 +18,6 @@ constexpr std::size_t kFileBytesMax = 1u << 20;
 
 std::string Describe(const Latched& latched) {
   return latched.cause + " " + std::to_string(latched.id) + ": " + latched.reason;
-}
-
-Json ToJson(const Latched& latched) {
-  return {{"id", latched.id},
-          {"cause", latched.cause},
-          {"time", latched.time},
-          {"reason", latched.reason},
-          {"detail", Json::parse(latched.detail, nullptr, false)}};
 }
 
 // nullopt: it is not one.
@@ -70,7 +63,7 @@ void RoutingLatch::Load() {
 
 Status RoutingLatch::Store() {
   SB_RETURN_IF_ERROR(Failpoint("latch.store"));
-  const Json json{{"last_id", last_id_}, {"engaged", latched_ ? ToJson(*latched_) : Json()}};
+  const Json json{{"last_id", last_id_}, {"engaged", latched_ ? LatchedJson(*latched_) : Json()}};
   return WriteFileAtomically(
       path_, json.dump(2, ' ', false, nlohmann::detail::error_handler_t::replace) + "\n");
 }

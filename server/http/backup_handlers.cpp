@@ -3,7 +3,7 @@
 #include "server/http/backup_json.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
-#include "server/http/json_text.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/query.hpp"
 
@@ -11,13 +11,6 @@ namespace switchback {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-HttpResponse Answer(const Json& document, unsigned status = 200) {
-  HttpResponse response;
-  response.status = status;
-  response.body = JsonText(document);
-  return response;
-}
 
 HttpResponse NoBackups() {
   return ProblemResponse(503, "unavailable", "this server was started without backups");
@@ -71,23 +64,24 @@ HttpResponse HandleBackupList(const ControlPlaneParts& parts, const std::string&
   if (*is_at_target) {
     const auto remote = parts.backups->ListRemote();
     if (!remote) return ProblemResponse(remote.error());
-    return Answer(RemoteBackupListJson(*remote, parts.clock.WallNow()));
+    return JsonResponse(RemoteBackupListJson(*remote, parts.clock.WallNow()));
   }
   const auto entries = parts.backups->directory().List();
   if (!entries) return ProblemResponse(entries.error());
-  return Answer(BackupListJson(*entries, parts.backups->directory().path(), parts.clock.WallNow()));
+  return JsonResponse(
+      BackupListJson(*entries, parts.backups->directory().path(), parts.clock.WallNow()));
 }
 
 HttpResponse HandleBackupStatus(const ControlPlaneParts& parts) {
   if (parts.backups == nullptr) return NoBackups();
-  return Answer(BackupOperationJson(parts.backups->Operation()));
+  return JsonResponse(BackupOperationJson(parts.backups->Operation()));
 }
 
 HttpResponse HandleBackupShow(const ControlPlaneParts& parts, const std::string& id) {
   if (parts.backups == nullptr) return NoBackups();
   const auto entry = parts.backups->directory().Load(id);
   if (!entry) return ProblemResponse(entry.error());
-  return Answer(BackupDetailJson(*entry, parts.clock.WallNow()));
+  return JsonResponse(BackupDetailJson(*entry, parts.clock.WallNow()));
 }
 
 HttpResponse HandleBackupCreate(const ControlPlaneParts& parts, const std::string& body) {
@@ -96,7 +90,7 @@ HttpResponse HandleBackupCreate(const ControlPlaneParts& parts, const std::strin
   if (!request) return ProblemResponse(request.error());
   const auto id = parts.backups->Create(*std::move(request));
   if (!id) return ProblemResponse(id.error());
-  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+  return JsonResponse(BackupOperationJson(parts.backups->Operation()), 202);
 }
 
 HttpResponse HandleBackupVerify(const ControlPlaneParts& parts, const std::string& id,
@@ -106,7 +100,7 @@ HttpResponse HandleBackupVerify(const ControlPlaneParts& parts, const std::strin
   if (!parsed) return ProblemResponse(parsed.error());
   if (auto begun = parts.backups->Verify(id, parsed->flag, parsed->actor); !begun)
     return ProblemResponse(begun.error());
-  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+  return JsonResponse(BackupOperationJson(parts.backups->Operation()), 202);
 }
 
 HttpResponse HandleBackupPin(const ControlPlaneParts& parts, const std::string& id, bool is_pinned,
@@ -127,7 +121,7 @@ HttpResponse HandleBackupMove(const ControlPlaneParts& parts, const std::string&
   auto begun = is_upload ? parts.backups->Upload(id, parsed->actor)
                          : parts.backups->Download(id, parsed->actor);
   if (!begun) return ProblemResponse(begun.error());
-  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+  return JsonResponse(BackupOperationJson(parts.backups->Operation()), 202);
 }
 
 HttpResponse HandleBackupDelete(const ControlPlaneParts& parts, const std::string& id,
@@ -140,7 +134,7 @@ HttpResponse HandleBackupDelete(const ControlPlaneParts& parts, const std::strin
   auto deleted = *is_at_target ? parts.backups->DeleteRemote(id, parsed->actor)
                                : parts.backups->Delete(id, parsed->actor);
   if (!deleted) return ProblemResponse(deleted.error());
-  return Answer({{"deleted", id}});
+  return JsonResponse({{"deleted", id}});
 }
 
 HttpResponse HandleBackupPrune(const ControlPlaneParts& parts, const std::string& body) {
@@ -149,7 +143,7 @@ HttpResponse HandleBackupPrune(const ControlPlaneParts& parts, const std::string
   if (!parsed) return ProblemResponse(parsed.error());
   const auto verdicts = parts.backups->Prune(parsed->flag, parsed->actor);
   if (!verdicts) return ProblemResponse(verdicts.error());
-  return Answer(RetentionJson(*verdicts, parsed->flag));
+  return JsonResponse(RetentionJson(*verdicts, parsed->flag));
 }
 
 HttpResponse HandleBackupCancel(const ControlPlaneParts& parts, const std::string& body) {
@@ -157,7 +151,7 @@ HttpResponse HandleBackupCancel(const ControlPlaneParts& parts, const std::strin
   if (auto parsed = ParseActor(body); !parsed) return ProblemResponse(parsed.error());
   if (auto cancelled = parts.backups->Cancel(); !cancelled)
     return ProblemResponse(cancelled.error());
-  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+  return JsonResponse(BackupOperationJson(parts.backups->Operation()), 202);
 }
 
 }  // namespace switchback

@@ -8,7 +8,7 @@
 #include "flags/strict_json.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
-#include "server/http/json_text.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/status_json.hpp"
 
@@ -16,12 +16,6 @@ namespace switchback {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-HttpResponse Answer(const Json& document) {
-  HttpResponse response;
-  response.body = JsonText(document);
-  return response;
-}
 
 // The rule as configured, and how it stands: for the unified flag what is asked for and what is in
 // effect can differ, for others there is no difference.
@@ -52,7 +46,7 @@ HttpResponse AnswerFlag(const ControlPlaneParts& parts, const std::string& name)
   const auto flag = flags.find(name);
   if (flag == flags.end())
     return ProblemResponse(404, "not-found", "the flags file names no flag " + Printable(name));
-  return Answer(
+  return JsonResponse(
       FlagJson(name, flag->second, snapshot->revision, parts.service.GetStatus().routing));
 }
 
@@ -147,7 +141,7 @@ HttpResponse HandleFlagList(const ControlPlaneParts& parts) {
   document["flags"] = Json::array();
   for (const auto& [name, rule] : ShownFlags(*snapshot))
     document["flags"].push_back(FlagJson(name, rule, snapshot->revision, routing));
-  return Answer(document);
+  return JsonResponse(document);
 }
 
 HttpResponse HandleFlagGet(const ControlPlaneParts& parts, const std::string& name) {

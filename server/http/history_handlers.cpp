@@ -6,7 +6,7 @@
 #include "server/http/handlers.hpp"
 #include "server/http/history_export.hpp"
 #include "server/http/history_json.hpp"
-#include "server/http/json_text.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/query.hpp"
 
@@ -21,9 +21,7 @@ HttpResponse NoHistory() {
 
 HttpResponse Answer(const Result<Json>& document) {
   if (!document) return ProblemResponse(document.error());
-  HttpResponse response;
-  response.body = JsonText(*document);
-  return response;
+  return JsonResponse(*document);
 }
 
 // A whole number from 1 on.

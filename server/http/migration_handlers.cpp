@@ -3,6 +3,7 @@
 #include "common/text.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/json_text.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/query.hpp"
@@ -14,10 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 HttpResponse Answer(const ControlPlaneParts& parts, unsigned status) {
-  HttpResponse response;
-  response.status = status;
-  response.body = JsonText(MigrationJson(parts.migrator.GetStatus()));
-  return response;
+  return JsonResponse(MigrationJson(parts.migrator.GetStatus()), status);
 }
 
 Result<MigrationRequest> ParseStart(const std::string& body) {

@@ -4,20 +4,13 @@
 #include "server/http/backup_json.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
-#include "server/http/json_text.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/problem.hpp"
 
 namespace switchback {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-HttpResponse Answer(const Json& document, unsigned status) {
-  HttpResponse response;
-  response.status = status;
-  response.body = JsonText(document);
-  return response;
-}
 
 Result<std::optional<Role>> ParseFrom(const Json& document) {
   std::string name;
@@ -82,14 +75,14 @@ HttpResponse HandleRestore(const ControlPlaneParts& parts, const std::string& id
   if (is_dry_run || !is_confirmed) {
     const auto plan = parts.backups->PlanRestore(request);
     if (!plan) return ProblemResponse(plan.error());
-    if (is_dry_run) return Answer(RestorePlanJson(*plan), 200);
+    if (is_dry_run) return JsonResponse(RestorePlanJson(*plan), 200);
     return ProblemResponse(409, "refused",
                            "what was written since is not there afterwards: look at the plan with "
                            "{\"dry_run\": true}, then say {\"confirm\": true}");
   }
   if (auto begun = parts.backups->BeginRestore(request); !begun)
     return ProblemResponse(begun.error());
-  return Answer(BackupOperationJson(parts.backups->Operation()), 202);
+  return JsonResponse(BackupOperationJson(parts.backups->Operation()), 202);
 }
 
 }  // namespace switchback

@@ -3,7 +3,7 @@
 
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
-#include "server/http/json_text.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/rollout_json.hpp"
 
@@ -12,15 +12,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-HttpResponse Answer(const Json& document, unsigned status = 200) {
-  HttpResponse response;
-  response.status = status;
-  response.body = JsonText(document);
-  return response;
-}
-
 HttpResponse AnswerStatus(const ControlPlaneParts& parts, unsigned status = 200) {
-  return Answer(RolloutJson(parts.rollout->GetStatus(), parts.service.GetStatus().routing), status);
+  return JsonResponse(RolloutJson(parts.rollout->GetStatus(), parts.service.GetStatus().routing),
+                      status);
 }
 
 HttpResponse NoRollouts() {
@@ -107,7 +101,7 @@ HttpResponse HandleRolloutStart(const ControlPlaneParts& parts, const std::strin
   if (!start) return ProblemResponse(start.error());
   if (start->is_dry_run) {
     const auto plan = parts.rollout->Plan(start->request);
-    return plan ? Answer(RolloutPlanJson(*plan, parts.clock.WallNow()))
+    return plan ? JsonResponse(RolloutPlanJson(*plan, parts.clock.WallNow()))
                 : ProblemResponse(plan.error());
   }
   if (auto begun = parts.rollout->Begin(start->request); !begun)

@@ -7,7 +7,7 @@
 #include "rollback/rollback_json.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
-#include "server/http/json_text.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/problem.hpp"
 #include "server/safety.hpp"
 
@@ -17,13 +17,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kRollbackWaitMaxMs = 60'000;
-
-HttpResponse Answer(const Json& document, unsigned status = 200) {
-  HttpResponse response;
-  response.status = status;
-  response.body = JsonText(document);
-  return response;
-}
 
 struct Asked {
   std::string actor = "http";
@@ -60,7 +53,7 @@ Json RollbackJson(Safety& safety) {
 HttpResponse HandleGuardGet(const ControlPlaneParts& parts) {
   Json json = GuardStatusJson(parts.safety->guard().GetStatus());
   json["settings"] = GuardSettingsJson(parts.safety->guard().settings());
-  return Answer(json);
+  return JsonResponse(json);
 }
 
 HttpResponse HandleGuardRearm(const ControlPlaneParts& parts, const std::string& body) {
@@ -78,7 +71,7 @@ HttpResponse HandleGuardRearm(const ControlPlaneParts& parts, const std::string&
 }
 
 HttpResponse HandleRollbackGet(const ControlPlaneParts& parts) {
-  return Answer(RollbackJson(*parts.safety));
+  return JsonResponse(RollbackJson(*parts.safety));
 }
 
 HttpResponse HandleRollbackCheck(const ControlPlaneParts& parts) {
@@ -92,7 +85,7 @@ HttpResponse HandleRollbackCheck(const ControlPlaneParts& parts) {
       break;
     }
   }
-  return Answer(json);
+  return JsonResponse(json);
 }
 
 HttpResponse HandleRollbackNow(const ControlPlaneParts& parts, const std::string& body) {
@@ -105,12 +98,12 @@ HttpResponse HandleRollbackNow(const ControlPlaneParts& parts, const std::string
   const auto answer = parts.safety->rollbacks().RollBack(asked->actor, asked->reason,
                                                          std::chrono::milliseconds(*wait));
   if (!answer) return ProblemResponse(answer.error());
-  return Answer({{"rolled_back", true},
-                 {"effective_at", FormatUtc(answer->effective_at)},
-                 {"percentage_before", answer->percentage_before},
-                 {"percentage_after", 0},
-                 {"latched", LatchedJson(answer->latched)}},
-                202);
+  return JsonResponse({{"rolled_back", true},
+                       {"effective_at", FormatUtc(answer->effective_at)},
+                       {"percentage_before", answer->percentage_before},
+                       {"percentage_after", 0},
+                       {"latched", LatchedJson(answer->latched)}},
+                      202);
 }
 
 HttpResponse HandleRollbackValidate(const ControlPlaneParts& parts, const std::string& body) {
@@ -120,13 +113,13 @@ HttpResponse HandleRollbackValidate(const ControlPlaneParts& parts, const std::s
   if (!asked) return ProblemResponse(asked.error());
   parts.safety->rollbacks().Validate(asked->actor);
   parts.safety->rollbacks().Flush();
-  return Answer(RollbackJson(*parts.safety));
+  return JsonResponse(RollbackJson(*parts.safety));
 }
 
 HttpResponse HandleComparison(const ControlPlaneParts& parts) {
   Json json = ComparisonJson(parts.service, parts.safety->history());
   json["guard"] = GuardStatusJson(parts.safety->guard().GetStatus());
-  return Answer(json);
+  return JsonResponse(json);
 }
 
 }  // namespace switchback

@@ -3,6 +3,7 @@
 #include "common/log.hpp"
 #include "server/http/body.hpp"
 #include "server/http/handlers.hpp"
+#include "server/http/json_response.hpp"
 #include "server/http/json_text.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/query_json.hpp"
@@ -17,12 +18,6 @@ constexpr std::size_t kReasonBytesMax = 4096;
 
 HttpResponse NoSchema() {
   return ProblemResponse(503, "unavailable", "this server has no schema to speak of");
-}
-
-HttpResponse JsonResponse(const Json& document) {
-  HttpResponse response;
-  response.body = JsonText(document);
-  return response;
 }
 
 // The member's text, "" when it is not there.
