@@ -1,47 +1,20 @@
 """Power cuts during backups, restores, undos, moments and prunes: old or new each time, never between."""
 
-import fcntl
 import json
 import os
 import random
-import struct
 import subprocess
 import time
 
 import harness
+import power_disk
 
-EXT4_IOC_SHUTDOWN = 0x8004587D
-NO_LOG_FLUSH = 2
 CUTS = 200 if harness.SOAK else 10
 RECORDS = 400
 MEGABYTES = 768
 
 
-class PowerCutOfOperations(harness.ServerTest):
-    def make_disk(self):
-        if not harness.is_root():
-            return "only root may mount"
-        self.image, self.disk = self.directory / "image", self.directory / "disk"
-        self.disk.mkdir()
-        with open(self.image, "wb") as file:
-            file.truncate(MEGABYTES << 20)
-        harness.run("mkfs.ext4", "-q", "-F", self.image)
-        mounted = self.mount()
-        if mounted.returncode != 0:
-            return mounted.stderr.strip()
-        self.addCleanup(harness.run, "umount", "-l", self.disk, check=False)
-        return None
-
-    def mount(self):
-        return harness.run("mount", "-o", "loop", self.image, self.disk, check=False)
-
-    def cut(self):
-        descriptor = os.open(self.disk, os.O_RDONLY)
-        try:
-            fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
-        finally:
-            os.close(descriptor)
-
+class PowerCutOfOperations(power_disk.PowerDiskTest):
     # ---- what is in the stores: all records carry the number of the state they belong to
 
     def write_state(self):
@@ -102,9 +75,7 @@ class PowerCutOfOperations(harness.ServerTest):
         self.server.kill()
         operation.kill()
         operation.wait()
-        harness.wait_until("the disk can be unmounted",
-                           lambda: harness.run("umount", self.disk, check=False).returncode == 0)
-        self.assertEqual(self.mount().returncode, 0)
+        self.power_on()
         self.server.start()
         found = self.read_state()
         self.assertIn(found, allowed, f"after {kind}")
@@ -131,7 +102,7 @@ class PowerCutOfOperations(harness.ServerTest):
         self.assertEqual(leftovers, [])
 
     def test_old_or_new_each_time(self):
-        if reason := self.make_disk():
+        if reason := self.make_disk(MEGABYTES):
             return self.not_run(reason)
         generator = random.Random(harness.seed_of_test())
         # The test's own files are not on the disk that loses power.

@@ -1,56 +1,21 @@
-"""Power cuts: a data directory on an ext4 of its own, shut down at random moments of load.
+"""Power cuts: a data directory on a disk of its own, shut down at random moments of load."""
 
-EXT4_IOC_SHUTDOWN drops everything that was not synced, as pulling the plug does.
-"""
-
-import fcntl
-import os
 import random
-import struct
 
 import harness
+import power_disk
 import stores
 import workload
 
-EXT4_IOC_SHUTDOWN = 0x8004587D
-NO_LOG_FLUSH = 2
 WORLDS = 60 if harness.SOAK else 3
 CUTS_PER_WORLD = 4
 COLD_RECORDS = 20_000
 MEGABYTES = 512
 
 
-class PowerCut(harness.ServerTest):
-    def mount(self):
-        return harness.run("mount", "-o", "loop", self.image, self.disk, check=False)
-
-    def unmount(self):
-        return harness.run("umount", self.disk, check=False)
-
-    def cut(self):
-        descriptor = os.open(self.disk, os.O_RDONLY)
-        try:
-            fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
-        finally:
-            os.close(descriptor)
-
-    def make_disk(self):
-        """None, or why there cannot be one here."""
-        if not harness.is_root():
-            return "only root may mount"
-        self.image, self.disk = self.directory / "image", self.directory / "disk"
-        self.disk.mkdir()
-        with open(self.image, "wb") as file:
-            file.truncate(MEGABYTES << 20)
-        harness.run("mkfs.ext4", "-q", "-F", self.image)
-        mounted = self.mount()
-        if mounted.returncode != 0:
-            return mounted.stderr.strip()
-        self.addCleanup(harness.run, "umount", "-l", self.disk, check=False)
-        return None
-
+class PowerCut(power_disk.PowerDiskTest):
     def test_nothing_acknowledged_is_lost_when_the_power_goes(self):
-        if reason := self.make_disk():
+        if reason := self.make_disk(MEGABYTES):
             return self.not_run(reason)
         seed = harness.seed_of_test()
         generator = random.Random(seed)
@@ -101,9 +66,7 @@ class PowerCut(harness.ServerTest):
         for writer in writers:
             writer.stop()
             writer.refused.clear()  # a dead disk refuses writes, rightly
-        # The kernel closes a killed process's files a moment after the process is gone.
-        harness.wait_until("the disk can be unmounted", lambda: self.unmount().returncode == 0)
-        self.assertEqual(self.mount().returncode, 0)
+        self.power_on()
         server.start()
         self.assertEqual(workload.settle(server, writers)[:5], [])
         self.assertEqual(workload.check_routed(server, writers, 0)[:5], [])
