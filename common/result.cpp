@@ -12,6 +12,7 @@ const char* ErrorCodeName(ErrorCode code) {
     case ErrorCode::kNotFound: return "not_found";
     case ErrorCode::kUnsupported: return "unsupported";
     case ErrorCode::kRefused: return "refused";
+    case ErrorCode::kReadOnly: return "read-only";
     case ErrorCode::kConflict: return "conflict";
     case ErrorCode::kBusy: return "busy";
     case ErrorCode::kUnavailable: return "unavailable";

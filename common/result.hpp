@@ -18,6 +18,7 @@ enum class ErrorCode {
   kNotFound,         // a named thing (flag, collection, file) does not exist
   kUnsupported,      // valid elsewhere, not here
   kRefused,          // a safety check says no; the message says what is missing
+  kReadOnly,         // writes are refused for now; the message says by whom and why
   kConflict,         // somebody else has it (lock file, another operation)
   kBusy,             // past a resource limit for now; trying again later is right
   kUnavailable,      // no store can serve this

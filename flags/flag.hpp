@@ -17,6 +17,8 @@ namespace switchback {
 inline constexpr std::string_view kUnifiedFlagName = "USE_UNIFIED_DB_SERVICE";
 // The share of reads that is repeated on the other store and compared.
 inline constexpr std::string_view kShadowFlagName = "SHADOW_READ_PERCENTAGE";
+// While it is on, writes are refused and reads go on.
+inline constexpr std::string_view kReadOnlyFlagName = "READ_ONLY";
 
 // What a file can say about a flag.
 struct FlagSettings {

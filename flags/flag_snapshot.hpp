@@ -27,6 +27,8 @@ struct FlagSnapshot {
   [[nodiscard]] const FlagRule& unified() const;
   // The share of kShadowFlagName in thousandths of a percent; 0 when there is none.
   [[nodiscard]] std::uint32_t shadow_share() const;
+  // Whether kReadOnlyFlagName is on, for however small a share: writes have no share of keys.
+  [[nodiscard]] bool is_read_only() const;
 };
 
 }  // namespace switchback

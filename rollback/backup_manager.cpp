@@ -316,6 +316,7 @@ void BackupManager::RunOne(Pending pending) {
   const BackupProgressStatus reached = progress->GetStatus();
   detail["bytes"] = reached.bytes_done;
   if (reached.records) detail["records"] = *reached.records;
+  if (!reached.critical.empty()) detail["critical"] = reached.critical;
   detail["stages"] = reached.stages;
   if (!done) {
     detail["error"] = done.error().message;

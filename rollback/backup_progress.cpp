@@ -25,6 +25,11 @@ void BackupProgress::SetRecords(std::uint64_t records) {
   records_ = records;
 }
 
+void BackupProgress::SetCritical(std::string why) {
+  MutexLock lock(mutex_);
+  critical_ = std::move(why);
+}
+
 Status BackupProgress::Pause(std::chrono::milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;
   MutexLock lock(mutex_);
@@ -62,6 +67,7 @@ BackupProgressStatus BackupProgress::GetStatus() const {
   status.stages = stages_;
   if (!stages_.empty()) status.stage = stages_.back();
   status.records = records_;
+  status.critical = critical_;
   status.bytes_done = bytes_done_;
   status.bytes_total = std::max(bytes_total_, bytes_done_);
   if (bytes_total_ == 0) return status;

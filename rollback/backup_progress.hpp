@@ -22,6 +22,7 @@ struct BackupProgressStatus {
   std::optional<double> eta_seconds;
   std::vector<std::string> stages;       // all so far, in order; the last one is `stage`
   std::optional<std::uint64_t> records;  // that were written or read back, once that is known
+  std::string critical;                  // why what is served may be wrong now; "" = it is not
 };
 
 // Thread-safe.
@@ -36,6 +37,7 @@ class BackupProgress {
   // So much is still to come: the total is that and what was done.
   void SetRemaining(std::uint64_t bytes) SB_EXCLUDES(mutex_);
   void SetRecords(std::uint64_t records) SB_EXCLUDES(mutex_);
+  void SetCritical(std::string why) SB_EXCLUDES(mutex_);
   // From any thread: every Advance fails from now on (kCancelled).
   void Cancel() SB_EXCLUDES(mutex_);
 
@@ -59,6 +61,7 @@ class BackupProgress {
   bool is_cancelled_ SB_GUARDED_BY(mutex_) = false;
   std::vector<std::string> stages_ SB_GUARDED_BY(mutex_);
   std::optional<std::uint64_t> records_ SB_GUARDED_BY(mutex_);
+  std::string critical_ SB_GUARDED_BY(mutex_);
   std::uint64_t bytes_done_ SB_GUARDED_BY(mutex_) = 0;
   std::uint64_t bytes_total_ SB_GUARDED_BY(mutex_) = 0;
 };

@@ -44,7 +44,15 @@ class Validation {
   void Check(const char* name, const Work& work) {
     const Result<std::string> done = work();
     session_->EndTurn();
-    result_.checks.push_back({name, done.has_value(), done ? *done : done.error().message});
+    result_.checks.push_back({name, done.has_value(), done ? *done : done.error().message,
+                              !done && IsCritical(name, done.error().code)});
+  }
+  // Stores that differ are not: legacy answers, and unified is what one has left. A full disk or a
+  // busy server mends itself.
+  static bool IsCritical(std::string_view check, ErrorCode code) {
+    const bool is_public_path = check == "scan" || check == "reads" || check == "write";
+    return is_public_path && (code == ErrorCode::kCorruption || code == ErrorCode::kUnavailable ||
+                              code == ErrorCode::kInternal);
   }
   [[nodiscard]] std::uint64_t Memory() const {
     return limits_.memory_bytes ? limits_.memory_bytes() : 0;
@@ -96,7 +104,10 @@ class Validation {
         return Fail(ErrorCode::kCorruption, "what was written reads back as something else");
       return transaction.Delete(**collection, key);
     };
-    SB_RETURN_IF_ERROR(service_.Write(write));
+    const Status written = service_.Write(write);
+    if (!written && written.error().code == ErrorCode::kReadOnly)
+      return "not tried: " + written.error().message;
+    if (!written) return Fail(written.error());
     const auto left = session_->Get(**collection, key);
     if (!left) return Fail(left.error());
     if (left->has_value()) return Fail(ErrorCode::kCorruption, "what was deleted is still there");
@@ -163,6 +174,14 @@ class Validation {
 bool ValidationResult::is_passed() const {
   return std::all_of(checks.begin(), checks.end(),
                      [](const ValidationCheck& check) { return check.is_passed; });
+}
+
+std::string ValidationResult::Critical() const {
+  std::string text;
+  for (const ValidationCheck& check : checks) {
+    if (check.is_critical) text += (text.empty() ? "" : "; ") + check.name + ": " + check.detail;
+  }
+  return text;
 }
 
 ValidationResult ValidateRecovery(DbService& service, const Clock& clock,

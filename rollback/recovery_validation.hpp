@@ -17,7 +17,8 @@ namespace switchback {
 struct ValidationCheck {
   std::string name;  // "reads" "write" "scan" "stores" "latency" "memory"
   bool is_passed = false;
-  std::string detail;  // for people
+  std::string detail;        // for people
+  bool is_critical = false;  // it failed in a way that says that what is served may be wrong
 };
 
 struct ValidationResult {
@@ -25,6 +26,8 @@ struct ValidationResult {
   double milliseconds = 0;
 
   [[nodiscard]] bool is_passed() const;
+  // What failed critically, "" when nothing did.
+  [[nodiscard]] std::string Critical() const;
 };
 
 struct ValidationLimits {

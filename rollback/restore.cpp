@@ -107,7 +107,7 @@ Result<BackupManifest> Restore::LoadManifest(const std::string& id) const {
   return *std::move(entry->manifest);
 }
 
-Result<BackupManifest> Restore::NearestBefore(const LogMoment& moment) const {
+Result<std::optional<BackupManifest>> Restore::NearestBefore(const LogMoment& moment) const {
   const auto entries = directory_.List();
   if (!entries) return Fail(entries.error());
   const BackupManifest* nearest = nullptr;
@@ -118,10 +118,12 @@ Result<BackupManifest> Restore::NearestBefore(const LogMoment& moment) const {
     if (nearest == nullptr || nearest->sequence < entry.manifest->sequence)
       nearest = &*entry.manifest;
   }
-  if (nearest != nullptr) return *nearest;
-  return Fail(ErrorCode::kNotFound,
-              fmt::format("no verified backup of epoch {} is at or before batch {}", moment.epoch,
-                          moment.sequence));
+  if (nearest == nullptr) return std::optional<BackupManifest>();
+  return std::optional<BackupManifest>(*nearest);
+}
+
+EpochRecord Restore::Epochs() const {
+  return EpochRecord(DataDirectory() + "/epochs.json");
 }
 
 Result<std::vector<LogPiece>> Restore::AllPieces() const {
@@ -153,29 +155,62 @@ Result<Restore::Source> Restore::FindSource(const RestoreRequest& request) const
     auto manifest = LoadManifest(request.id);
     if (!manifest) return Fail(manifest.error());
     source.manifest = *std::move(manifest);
-    source.until = source.manifest.sequence;
+    source.until = {source.manifest.epoch, source.manifest.sequence};
     return source;
   }
   if (options_.archive != nullptr) source.hold = options_.archive->HoldPieces();
   const auto pieces = AllPieces();
   if (!pieces) return Fail(pieces.error());
   const auto moment = request.to_sequence ? FindSequence(*pieces, *request.to_sequence)
-                                          : FindTime(*pieces, *request.to_time);
+                                          : FindTime(*pieces, Epochs().Load(), *request.to_time);
   if (!moment) return Fail(moment.error());
-  auto manifest = request.id.empty() ? NearestBefore(*moment) : LoadManifest(request.id);
-  if (!manifest) return Fail(manifest.error());
-  source.manifest = *std::move(manifest);
-  source.until = moment->sequence;
-  if (source.manifest.epoch != moment->epoch || source.manifest.sequence > moment->sequence)
-    return Fail(ErrorCode::kRefused,
-                fmt::format("backup {} stands at batch {} of epoch {}: batch {} of epoch {} does "
-                            "not come after it",
-                            source.manifest.id, source.manifest.sequence, source.manifest.epoch,
-                            moment->sequence, moment->epoch));
-  auto between = PiecesBetween(*pieces, source.manifest.sequence, *moment);
-  if (!between) return Fail(between.error());
-  source.pieces = *std::move(between);
+  source.until = *moment;
+  SB_RETURN_IF_ERROR(FindWay(request, *moment, *pieces, source));
   return source;
+}
+
+Status Restore::FindWay(const RestoreRequest& request, LogMoment moment,
+                        const std::vector<LogPiece>& pieces, Source& source) const {
+  std::optional<BackupManifest> asked;
+  if (!request.id.empty()) {
+    auto manifest = LoadManifest(request.id);
+    if (!manifest) return Fail(manifest.error());
+    asked = *std::move(manifest);
+  }
+  const std::vector<EpochOrigin> origins = Epochs().Load();
+  const LogMoment target = moment;
+  while (true) {
+    std::optional<BackupManifest> found = asked;
+    if (!asked) {
+      auto nearest = NearestBefore(moment);
+      if (!nearest) return Fail(nearest.error());
+      found = *std::move(nearest);
+    }
+    const bool is_there =
+        found && found->epoch == moment.epoch && found->sequence <= moment.sequence;
+    std::uint64_t after = is_there ? found->sequence : 0;
+    LogMoment before;
+    if (!is_there) {
+      const auto origin = OriginOf(origins, moment);
+      if (!origin && asked)
+        return Fail(ErrorCode::kRefused,
+                    fmt::format("backup {} stands at batch {} of epoch {}: batch {} of epoch {} "
+                                "does not come after it",
+                                asked->id, asked->sequence, asked->epoch, target.sequence,
+                                target.epoch));
+      if (!origin) return Fail(origin.error());
+      after = *origin->begins_after;
+      before = origin->from;
+    }
+    auto between = PiecesBetween(pieces, after, moment);
+    if (!between) return Fail(between.error());
+    source.legs.insert(source.legs.begin(), Leg{after, moment, *std::move(between)});
+    if (is_there) {
+      source.manifest = *std::move(found);
+      return {};
+    }
+    moment = before;
+  }
 }
 
 Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
@@ -192,8 +227,8 @@ Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
   plan.epoch_now = status.epoch;
   plan.sequence_now = status.last_sequence;
   plan.created_at = manifest.created_at;
-  plan.until = source->until;
-  plan.batches_lost = status.last_sequence - std::min(status.last_sequence, source->until);
+  plan.until = source->until.sequence;
+  plan.batches_lost = status.last_sequence - std::min(status.last_sequence, plan.until);
   for (const BackupHalf& half : manifest.halves) plan.bytes_needed += half.raw_bytes;
   if (request.from) plan.bytes_needed = 2 * manifest.half(*request.from)->raw_bytes;
   const auto free = FreeBytes(DataDirectory());
@@ -205,15 +240,17 @@ Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
                                                  plan.bytes_needed, plan.bytes_free));
   if (!request.is_without_safety_backup) plan.steps.push_back("make a backup of what is there now");
   plan.steps.push_back("unpack and check backup " + manifest.id + " beside the stores in use");
-  if (source->until > manifest.sequence)
-    plan.steps.push_back(fmt::format("apply to it batches {} to {} of the log",
-                                     manifest.sequence + 1, source->until));
+  for (const Leg& leg : source->legs) {
+    if (leg.until.sequence > leg.after)
+      plan.steps.push_back(fmt::format("apply to it batches {} to {} of epoch {} of the log",
+                                       leg.after + 1, leg.until.sequence, leg.until.epoch));
+  }
   plan.steps.push_back("go over to it while clients wait for a moment");
   plan.steps.push_back("keep " + status.generation + " for `switchback restore --undo`");
   plan.warnings.push_back(
       request.has_moment()
           ? fmt::format("the {} batches written after batch {} are not there afterwards",
-                        plan.batches_lost, source->until)
+                        plan.batches_lost, plan.until)
           : fmt::format("the {} batches written since {} are not there afterwards",
                         plan.batches_lost, FormatUtc(manifest.created_at)));
   for (const Role role : kRoles) {
@@ -239,16 +276,22 @@ Status Restore::Run(const RestoreRequest& request, const BackupRequest& safety,
   if (!plan) return Fail(plan.error());
   if (!request.is_undo() && !request.is_without_safety_backup)
     SB_RETURN_IF_ERROR(MakeSafetyBackup(request, safety, progress));
-  auto generation = BuildGeneration(request, progress);
-  if (!generation) return Fail(generation.error());
-  UnusedGeneration unused(DataDirectory() + "/" + *generation);
+  const auto built = BuildGeneration(request, progress);
+  if (!built) return Fail(built.error());
+  UnusedGeneration unused(DataDirectory() + "/" + built->generation);
   progress.SetStage("switch");
   SB_RETURN_IF_ERROR(progress.Advance(0));  // the last moment to cancel
   SB_RETURN_IF_ERROR(Failpoint("restore.switch"));
-  SB_RETURN_IF_ERROR(service_.SwitchGeneration(*generation, options_.switch_wait_max));
+  NoteEpoch(built->from, /*has_begun=*/false);
+  SB_RETURN_IF_ERROR(service_.SwitchGeneration(built->generation, options_.switch_wait_max));
   unused.Keep();
+  NoteEpoch(built->from, /*has_begun=*/true);
   progress.SetStage("check");
-  SB_RETURN_IF_ERROR(CheckAfterwards(*generation));
+  if (const Status checked = CheckAfterwards(built->generation); !checked) {
+    // What is written from now on would be lost by going back once more.
+    progress.SetCritical(checked.error().message);
+    return checked;
+  }
   if (auto removed = service_.RemoveUnusedGenerations(); !removed)
     LogWarning("restore: {}", removed.error().message);
   return {};
@@ -271,11 +314,37 @@ Status Restore::MakeSafetyBackup(const RestoreRequest& request, const BackupRequ
                   "undo all the same");
 }
 
-Result<std::string> Restore::BuildGeneration(const RestoreRequest& request,
-                                             BackupProgress& progress) {
+// Where a way leads through is a help for later restores; none of them depends on it.
+void Restore::NoteEpoch(const LogMoment& from, bool has_begun) const {
+  const ServiceStatus status = service_.GetStatus();
+  EpochOrigin origin{has_begun ? status.epoch : status.epoch + 1, from, {}, clock_.WallNow()};
+  if (has_begun) {
+    const auto log = InspectLogDirectory(DataDirectory() + "/" + status.generation + "/log");
+    if (log && !log->empty() && log->front().epoch == origin.epoch)
+      origin.begins_after = log->front().first_sequence - 1;
+  }
+  if (auto noted = Epochs().Note(origin); !noted)
+    LogWarning("restore: where epoch {} came from is not noted: {}", origin.epoch,
+               noted.error().message);
+}
+
+Result<LogMoment> Restore::EndOf(const std::string& generation) const {
+  const auto log = InspectLogDirectory(DataDirectory() + "/" + generation + "/log");
+  if (!log) return Fail(log.error());
+  if (log->empty()) return LogMoment{};
+  return LogMoment{log->back().epoch, log->back().last_sequence};
+}
+
+Result<Restore::Built> Restore::BuildGeneration(const RestoreRequest& request,
+                                                BackupProgress& progress) {
   if (request.is_undo()) {
     progress.SetStage("replay");
-    return service_.ReviveGeneration(service_.GetStatus().previous_generation);
+    const std::string previous = service_.GetStatus().previous_generation;
+    const auto revived = service_.ReviveGeneration(previous);
+    if (!revived) return Fail(revived.error());
+    const auto end = EndOf(previous);
+    if (!end) return Fail(end.error());
+    return Built{*revived, *end};
   }
   const auto source = FindSource(request);
   if (!source) return Fail(source.error());
@@ -293,7 +362,8 @@ Result<std::string> Restore::BuildGeneration(const RestoreRequest& request,
   SB_RETURN_IF_ERROR(SyncDirectory(place.path));
   SB_RETURN_IF_ERROR(SyncDirectory(ParentDirectory(place.path)));
   unused.Keep();
-  return place.name;
+  const bool is_ours = manifest.log_id == service_.GetStatus().log_id;
+  return Built{place.name, is_ours ? source->until : LogMoment{}};
 }
 
 Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest& manifest,
@@ -325,7 +395,7 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
 
 Status Restore::GoForth(const RestoreRequest& request, const Source& source,
                         const std::string& path, BackupProgress& progress) {
-  if (source.pieces.empty()) return {};
+  if (source.legs.empty()) return {};
   progress.SetStage("replay");
   SB_RETURN_IF_ERROR(Failpoint("restore.replay"));
   std::vector<ReplayTarget> targets;
@@ -333,8 +403,10 @@ Status Restore::GoForth(const RestoreRequest& request, const Source& source,
     const bool is_there = request.from || source.manifest.half(role) != nullptr;
     if (is_there) targets.push_back({EngineOf(role), StorePath(path, role)});
   }
-  return ReplayPieces(source.pieces, source.manifest.sequence, source.until, targets,
-                      path + "/replay.tmp", progress.Step());
+  for (const Leg& leg : source.legs)
+    SB_RETURN_IF_ERROR(ReplayPieces(leg.pieces, leg.after, leg.until.sequence, targets,
+                                    path + "/replay.tmp", progress.Step()));
+  return {};
 }
 
 // What lies there afterwards is what was backed up, to the last record.
@@ -365,6 +437,7 @@ Status Restore::UnpackHalf(const BackupManifest& manifest, const BackupHalf& hal
 }
 
 Status Restore::CheckAfterwards(const std::string& generation) const {
+  SB_RETURN_IF_ERROR(Failpoint("restore.check"));
   const ServiceStatus status = service_.GetStatus();
   if (status.generation != generation)
     return Fail(ErrorCode::kInternal, "the service is not on the generation it went over to");

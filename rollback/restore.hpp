@@ -14,6 +14,7 @@
 #include "rollback/backup_directory.hpp"
 #include "rollback/backup_progress.hpp"
 #include "rollback/backup_writer.hpp"
+#include "rollback/epochs.hpp"
 #include "rollback/log_archive.hpp"
 #include "rollback/log_replay.hpp"
 #include "rollback/restore_plan.hpp"
@@ -46,16 +47,34 @@ class Restore {
   Status Run(const RestoreRequest& request, const BackupRequest& safety, BackupProgress& progress);
 
  private:
+  // What the log of one epoch holds past `after` up to `until`.
+  struct Leg {
+    std::uint64_t after = 0;
+    LogMoment until;
+    std::vector<LogPiece> pieces;
+  };
   // A backup, and what of the log comes after it.
   struct Source {
     BackupManifest manifest;
-    std::uint64_t until = 0;
+    LogMoment until;
     LogArchive::Hold hold;  // on the pieces
-    std::vector<LogPiece> pieces;
+    std::vector<Leg> legs;  // each goes on where the one before it ends
+  };
+  struct Built {
+    std::string generation;
+    LogMoment from;  // what is in it
   };
   Result<Source> FindSource(const RestoreRequest& request) const;
   Result<BackupManifest> LoadManifest(const std::string& id) const;
-  Result<BackupManifest> NearestBefore(const LogMoment& moment) const;
+  // The newest verified one at or before `moment` in its epoch; nullopt: there is none.
+  Result<std::optional<BackupManifest>> NearestBefore(const LogMoment& moment) const;
+  // Finds the backup that leads to `moment` (`request.id`, or the nearest one), through the epochs
+  // that came before when its own has none.
+  Status FindWay(const RestoreRequest& request, LogMoment moment,
+                 const std::vector<LogPiece>& pieces, Source& source) const;
+  [[nodiscard]] EpochRecord Epochs() const;
+  void NoteEpoch(const LogMoment& from, bool has_begun) const;
+  Result<LogMoment> EndOf(const std::string& generation) const;
   [[nodiscard]] std::string DataDirectory() const;
   // Of the archive, and of the generations that are still there.
   Result<std::vector<LogPiece>> AllPieces() const;
@@ -64,7 +83,7 @@ class Restore {
   Status CheckMayRestore(const RestoreRequest& request, const BackupManifest& manifest) const;
   Status MakeSafetyBackup(const RestoreRequest& request, const BackupRequest& safety,
                           BackupProgress& progress);
-  Result<std::string> BuildGeneration(const RestoreRequest& request, BackupProgress& progress);
+  Result<Built> BuildGeneration(const RestoreRequest& request, BackupProgress& progress);
   Status BuildStores(const RestoreRequest& request, const BackupManifest& manifest,
                      const std::string& path, BackupProgress& progress);
   static Status GoForth(const RestoreRequest& request, const Source& source,

@@ -25,7 +25,7 @@ std::string BundleName(WallTime now, const std::string& cause, std::int64_t id) 
 }  // namespace
 
 std::unique_ptr<RollbackManager> RollbackManager::Open(DbService& service, Journal& journal,
-                                                       RoutingLatch& latch, const Clock& clock,
+                                                       Latch& latch, const Clock& clock,
                                                        RollbackOptions options) {
   std::unique_ptr<RollbackManager> manager(
       new RollbackManager(service, journal, latch, clock, std::move(options)));
@@ -342,6 +342,10 @@ std::string RollbackManager::DetailJson(const Task& task) const {
   json["effective_at"] = task.effective_at == WallTime{} ? "" : FormatUtc(task.effective_at);
   json["percentage_before"] = task.percentage_before;
   json["percentage_after"] = PercentageNow();
+  if (task.kind == kFlagRollback && status_->validation) {
+    if (const std::string critical = status_->validation->Critical(); !critical.empty())
+      json["critical"] = "after the rollback the service is not well: " + critical;
+  }
   if (task.latched) json["trip"] = task.latched->id;
   json["records_restored"] = 0;  // both stores hold every write: nothing has to be
   json["attempts"] = 1;

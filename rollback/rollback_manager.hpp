@@ -1,7 +1,7 @@
 // Goes back to legacy by the flag, and keeps the record of it: one path for an operator's word, the
 // guard's trip and an edit of the flags file.
 //
-// What counts comes first: every key goes to legacy at once, and durably so (RoutingLatch). The
+// What counts comes first: every key goes to legacy at once, and durably so (Latch). The
 // rest follows on this object's thread and is in the journal step by step: the flags file,
 // evidence, validation. A crash in between is gone on with at the next start.
 #pragma once
@@ -21,7 +21,7 @@
 #include "migration/journal.hpp"
 #include "rollback/evidence.hpp"
 #include "rollback/guard/guard_machine.hpp"
-#include "rollback/guard/routing_latch.hpp"
+#include "rollback/latch.hpp"
 #include "rollback/recovery_validation.hpp"
 #include "service/db_service.hpp"
 
@@ -73,9 +73,8 @@ struct RollbackOptions {
 class RollbackManager {
  public:
   // All outlive it. Goes on with what a crash interrupted.
-  static std::unique_ptr<RollbackManager> Open(DbService& service, Journal& journal,
-                                               RoutingLatch& latch, const Clock& clock,
-                                               RollbackOptions options);
+  static std::unique_ptr<RollbackManager> Open(DbService& service, Journal& journal, Latch& latch,
+                                               const Clock& clock, RollbackOptions options);
   ~RollbackManager() { Stop(); }
   RollbackManager(const RollbackManager&) = delete;
   RollbackManager& operator=(const RollbackManager&) = delete;
@@ -111,7 +110,7 @@ class RollbackManager {
     double percentage_before = 0;
     SteadyTime begun{};
   };
-  RollbackManager(DbService& service, Journal& journal, RoutingLatch& latch, const Clock& clock,
+  RollbackManager(DbService& service, Journal& journal, Latch& latch, const Clock& clock,
                   RollbackOptions options)
       : service_(service),
         journal_(journal),
@@ -137,7 +136,7 @@ class RollbackManager {
 
   DbService& service_;
   Journal& journal_;
-  RoutingLatch& latch_;
+  Latch& latch_;
   const Clock& clock_;
   const RollbackOptions options_;
 

@@ -18,12 +18,13 @@ struct ErrorRow {
 // kInvalidArgument are the client's mistakes and carry Redis's generic prefix; the others get words
 // of their own, so that a client can tell "try again" (BUSY, UNAVAILABLE) from "look before you try
 // again" (UNKNOWN).
-constexpr std::array<ErrorRow, 15> kErrorRows{{
+constexpr std::array<ErrorRow, 16> kErrorRows{{
     {ErrorCode::kInvalidArgument, "ERR", 400, kExitUsage},
     {ErrorCode::kTooLarge, "ERR", 413, kExitFailed},
     {ErrorCode::kNotFound, "ERR", 404, kExitFailed},
     {ErrorCode::kUnsupported, "ERR", 501, kExitFailed},
     {ErrorCode::kRefused, "REFUSED", 409, kExitRefused},
+    {ErrorCode::kReadOnly, "READONLY", 409, kExitRefused},
     {ErrorCode::kConflict, "CONFLICT", 409, kExitFailed},
     {ErrorCode::kBusy, "BUSY", 429, kExitFailed},
     {ErrorCode::kUnavailable, "UNAVAILABLE", 503, kExitFailed},

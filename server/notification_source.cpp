@@ -216,6 +216,24 @@ Notification AlertNotification(const GuardAlert& alert) {
   return notification;
 }
 
+Notification ProposalNotification(const GuardProposal& proposal) {
+  Notification notification;
+  notification.kind = "guard.proposal";
+  notification.severity = NotificationSeverity::kCritical;
+  notification.title = "The guard proposes to go back to legacy";
+  notification.text =
+      Sentence("", proposal.trip.reason) +
+      fmt::format(
+          " `switchback rollback confirm {}` does it, `switchback rollback dismiss {}` "
+          "leaves everything as it is{}.",
+          proposal.id, proposal.id,
+          proposal.acts_at ? "; it is done by itself unless somebody dismisses it" : "");
+  notification.detail = {{"proposal", proposal.id},
+                         {"severity", GuardSeverityName(proposal.trip.severity)},
+                         {"reason", proposal.trip.reason}};
+  return notification;
+}
+
 Notification SafeModeNotification(const std::string& reason) {
   Notification notification;
   notification.kind = "server.safe-mode";

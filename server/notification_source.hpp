@@ -8,8 +8,9 @@
 #include "common/sync.hpp"
 #include "migration/journal.hpp"
 #include "migration/verify_status.hpp"
+#include "rollback/guard/guard.hpp"
 #include "rollback/guard/guard_machine.hpp"
-#include "rollback/guard/routing_latch.hpp"
+#include "rollback/latch.hpp"
 #include "rollback/notify/notifier.hpp"
 
 namespace switchback {
@@ -22,7 +23,8 @@ namespace switchback {
 [[nodiscard]] Notification TripNotification(const GuardTrip& trip,
                                             const std::optional<Latched>& latched);
 [[nodiscard]] Notification AlertNotification(const GuardAlert& alert);
-// The service has come up in a restricted way by itself, as after too many crashes.
+[[nodiscard]] Notification ProposalNotification(const GuardProposal& proposal);
+// The service restricts itself, as after too many crashes or a restore that failed half-way.
 [[nodiscard]] Notification SafeModeNotification(const std::string& reason);
 
 // Thread-safe; its calls never block, so that they may come from under locks.
@@ -40,6 +42,9 @@ class NotificationSource {
     notifier_.Publish(TripNotification(trip, latched));
   }
   void OnAlert(const GuardAlert& alert) { notifier_.Publish(AlertNotification(alert)); }
+  void OnProposal(const GuardProposal& proposal) {
+    notifier_.Publish(ProposalNotification(proposal));
+  }
   void OnSafeMode(const std::string& reason) { notifier_.Publish(SafeModeNotification(reason)); }
 
  private:

@@ -1,11 +1,14 @@
 #include "server/safety.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "common/file.hpp"
 #include "common/log.hpp"
 #include "flags/flag_file.hpp"
 #include "rollback/guard/guard_json.hpp"
+#include "rollback/latches.hpp"
 #include "rollback/metrics_json.hpp"
 #include "rollback/rollback_json.hpp"
 #include "server/http/process_stats.hpp"
@@ -42,13 +45,17 @@ Json TripJson(const GuardTrip& trip, const std::optional<Latched>& latched) {
 }  // namespace
 
 Safety::Safety(SafetyParts parts, SafetyOptions options)
-    : parts_(parts), options_(std::move(options)) {
-  latch_ = RoutingLatch::Open(options_.data_dir + "/guard.json", parts_.service, parts_.clock);
+    : parts_(parts), options_(std::move(options)), flag_history_(parts.journal) {
+  latch_ = OpenRoutingLatch(options_.data_dir, parts_.service, parts_.clock);
+  safe_mode_ = OpenSafeMode(options_.data_dir, parts_.service, parts_.clock);
+  const bool was_latched = latch_->Current().has_value();
   start_watch_ =
       std::make_unique<StartWatch>(parts_.journal, *latch_, parts_.clock, options_.guard);
   start_watch_->Begin(WantsUnified(options_.flags_path));
-  if (const auto latched = latch_->Current(); latched && latched->cause == kLatchByCrashLoop)
+  if (const auto latched = latch_->Current(); latched && latched->cause == kLatchByCrashLoop) {
     parts_.notifications.OnSafeMode(latched->reason);
+    if (!was_latched) Audit("switchback", "crash-loop", latched->reason);
+  }
   history_ = std::make_unique<MetricsHistory>(parts_.service, parts_.journal, parts_.clock);
   RollbackOptions rollback;
   rollback.flags_path = options_.flags_path;
@@ -80,6 +87,13 @@ GuardHooks Safety::Hooks() {
                                     {"text", alert.text}});
     parts_.notifications.OnAlert(alert);
   };
+  hooks.on_proposal = [this](const GuardProposal& proposal) {
+    parts_.events.Publish("guard", {{"event", "proposal"},
+                                    {"severity", GuardSeverityName(proposal.trip.severity)},
+                                    {"proposal", proposal.id},
+                                    {"reason", proposal.trip.reason}});
+    parts_.notifications.OnProposal(proposal);
+  };
   hooks.on_look = [this] {
     start_watch_->Look();
     history_->Look();
@@ -100,6 +114,34 @@ void Safety::Stop() {
   guard_->Stop();
   rollbacks_->Stop();
   start_watch_->End();
+}
+
+void Safety::OnOperation(const OperationRecord& operation) {
+  if (!operation.steps.empty() || operation.status == "running") return;
+  const Json detail = Json::parse(operation.detail, nullptr, false);
+  const std::string critical = detail.is_object() ? detail.value("critical", "") : "";
+  if (critical.empty()) return;
+  const std::string reason = fmt::format("{} {}: {}", operation.kind, operation.id, critical);
+  const Json choices{{"operation", operation.id}, {"choices", SafeModeChoices(operation.kind)}};
+  if (auto engaged = safe_mode_->Engage(operation.kind, reason, choices.dump()); !engaged)
+    LogError("safe mode is on, and a restart would forget it: {}", engaged.error().message);
+  parts_.notifications.OnSafeMode(reason + ". Writes are refused, reads go on. " +
+                                  SafeModeChoices(operation.kind));
+}
+
+Status Safety::LeaveSafeMode(std::uint64_t id, const std::string& actor,
+                             const std::string& reason) {
+  const auto before = safe_mode_->Current();
+  SB_RETURN_IF_ERROR(safe_mode_->Release(id));
+  Audit(actor, "safe-mode-leave", fmt::format("{}: {}", id, reason));
+  rollbacks_->Validate(actor);
+  rollbacks_->Flush();
+  const auto status = rollbacks_->GetStatus();
+  const std::string critical =
+      status && status->validation ? status->validation->Critical() : std::string();
+  if (critical.empty() || !before) return {};
+  (void)safe_mode_->Engage(before->cause, critical, before->detail);
+  return Fail(ErrorCode::kUnavailable, "safe mode is on again: " + critical);
 }
 
 void Safety::Audit(const std::string& actor, const std::string& action, const std::string& detail) {

@@ -12,6 +12,7 @@
 #include "rollback/guard/start_watch.hpp"
 #include "rollback/metrics_history.hpp"
 #include "rollback/rollback_manager.hpp"
+#include "server/flag_history.hpp"
 #include "server/notification_source.hpp"
 #include "service/db_service.hpp"
 #include "service/event_hub.hpp"
@@ -43,16 +44,27 @@ class Safety {
   Safety& operator=(const Safety&) = delete;
 
   // Of each load of the flags file, on the watcher's thread.
-  void OnFlags(const FlagSnapshot& flags) { rollbacks_->OnFlags(flags); }
+  void OnFlags(const FlagSnapshot& flags) {
+    rollbacks_->OnFlags(flags);
+    flag_history_.OnLoad(flags);
+  }
   // Once flags are watched; `watcher` outlives it.
   void Start(FlagWatcher& watcher);
   // Before the service is closed, and before `watcher` stops.
   void Stop();
 
+  // The end of an operation: one that failed in a way that leaves in doubt what is served begins
+  // safe mode. Never blocks for long; may come from under the journal's lock.
+  void OnOperation(const OperationRecord& operation);
+  // Takes writes again and checks the service. kNotFound: safe mode is not on, or another number.
+  // kUnavailable: the service is not well, and safe mode is on again.
+  Status LeaveSafeMode(std::uint64_t id, const std::string& actor, const std::string& reason);
+
   void Audit(const std::string& actor, const std::string& action, const std::string& detail);
 
   [[nodiscard]] Guard& guard() { return *guard_; }
-  [[nodiscard]] RoutingLatch& latch() { return *latch_; }
+  [[nodiscard]] Latch& latch() { return *latch_; }
+  [[nodiscard]] Latch& safe_mode() { return *safe_mode_; }
   [[nodiscard]] RollbackManager& rollbacks() { return *rollbacks_; }
   [[nodiscard]] const MetricsHistory& history() const { return *history_; }
 
@@ -64,7 +76,9 @@ class Safety {
   const SafetyOptions options_;
   FlagWatcher* watcher_ = nullptr;
   bool is_started_ = false;
-  std::unique_ptr<RoutingLatch> latch_;
+  FlagHistory flag_history_;
+  std::unique_ptr<Latch> latch_;
+  std::unique_ptr<Latch> safe_mode_;
   std::unique_ptr<StartWatch> start_watch_;
   std::unique_ptr<MetricsHistory> history_;
   std::unique_ptr<RollbackManager> rollbacks_;

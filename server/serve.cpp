@@ -242,6 +242,7 @@ void Server::StartEvents(const ControlPlaneParts& parts) {
   event_feed_ = std::make_unique<EventFeed>(events_, *progress_, clock_);
   journal_->SetListener([this](const OperationRecord& operation) {
     notifications_->OnOperation(operation);
+    safety_->OnOperation(operation);
     events_.Publish("operation", OperationEventJson(operation));
     if (operation.steps.empty()) progress_->Poke();
   });
@@ -252,8 +253,10 @@ void Server::StopEvents() {
   // Ends of operations are still told of.
   if (notifier_) notifier_->CancelTests();
   if (notifications_) {
-    journal_->SetListener(
-        [this](const OperationRecord& operation) { notifications_->OnOperation(operation); });
+    journal_->SetListener([this](const OperationRecord& operation) {
+      notifications_->OnOperation(operation);
+      if (safety_) safety_->OnOperation(operation);
+    });
   }
   if (progress_) progress_->Stop();
 }

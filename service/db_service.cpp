@@ -37,6 +37,7 @@ Result<std::unique_ptr<DbService>> DbService::Open(DbServiceOptions options) {
 }
 
 void DbService::HoldRouting(const std::string&) {}
+void DbService::HoldWrites(WriteHold, const std::string&) {}
 
 std::vector<CollectionMetrics> DbService::GetCollectionMetrics() {
   return {};

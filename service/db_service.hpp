@@ -77,6 +77,10 @@ struct FollowerStatus {
   std::vector<std::string> collections;  // those it holds; none = all
 };
 
+// Who may have writes refused, each on its own.
+enum class WriteHold : std::uint8_t { kSafeMode, kReadOnlyFlag };
+inline constexpr std::size_t kWriteHoldCount = 2;
+
 // How the flag stands: what is asked for, and what is in effect.
 struct RoutingStatus {
   std::uint64_t flag_revision = 0;
@@ -105,6 +109,7 @@ struct ServiceStatus {
   std::uint64_t log_bytes = 0, log_files = 0, log_first_sequence = 0;
   bool is_log_failed = false;  // writes are refused; reads go on
   std::string log_error;
+  std::string write_hold_reason;  // why writes are refused with kReadOnly; "" = they are not
   std::uint64_t queue_bytes = 0;
   std::uint64_t writes = 0, write_errors = 0, batches = 0;
   std::uint64_t backpressure_waits = 0, backpressure_refusals = 0;
@@ -146,6 +151,10 @@ class DbService {
   // unified, as long as legacy may serve. "" ends that. What is in force does not outlive the
   // process.
   virtual void HoldRouting(const std::string& reason);
+  // Refuses every write that is submitted after the return and would change something, with
+  // kReadOnly and `reason`; reads go on. "" ends it, once no other holder has a reason. Does not
+  // outlive the process.
+  virtual void HoldWrites(WriteHold holder, const std::string& reason);
   // The same question as JudgeFlags' without an effect: may `rule` be put into force now?
   virtual Status MayApply(const FlagRule& rule) = 0;
 

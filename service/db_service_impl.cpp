@@ -492,6 +492,7 @@ std::string HeldText(const std::string& reason) {
 Status DbServiceImpl::JudgeFlags() {
   const auto snapshot = flags_.Current();
   shadow_->SetShare(snapshot->shadow_share());
+  HoldWrites(WriteHold::kReadOnlyFlag, snapshot->is_read_only() ? "the flag READ_ONLY is on" : "");
   const FollowerState state = follower(Role::kUnified).state();
   // A store that was filled and failed for a while is not a refusal: routing comes back with it.
   Status may_apply =
@@ -521,6 +522,16 @@ void DbServiceImpl::HoldRouting(const std::string& reason) {
   } else {
     UpdateRouting();
   }
+}
+
+void DbServiceImpl::HoldWrites(WriteHold holder, const std::string& reason) {
+  MutexLock lock(write_holds_mutex_);
+  write_holds_[static_cast<std::size_t>(holder)] = reason;
+  std::string all;
+  for (const std::string& each : write_holds_) {
+    if (!each.empty()) all += (all.empty() ? "" : "; ") + each;
+  }
+  pipeline_->Hold(all);
 }
 
 void DbServiceImpl::UpdateRouting() {
@@ -710,6 +721,7 @@ ServiceStatus DbServiceImpl::GetStatus() {
   const PipelineStats pipeline = pipeline_->GetStats();
   status.is_log_failed = pipeline.is_log_failed;
   status.log_error = pipeline.log_error;
+  status.write_hold_reason = pipeline.hold_reason;
   status.queue_bytes = pipeline.queue_bytes;
   status.writes = pipeline.writes;
   status.write_errors = pipeline.write_errors;

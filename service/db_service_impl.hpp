@@ -37,6 +37,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   FlagStore& flags() override { return flags_; }
   Status JudgeFlags() override SB_EXCLUDES(routing_mutex_);
   void HoldRouting(const std::string& reason) override SB_EXCLUDES(routing_mutex_);
+  void HoldWrites(WriteHold holder, const std::string& reason) override
+      SB_EXCLUDES(write_holds_mutex_);
   Status MayApply(const FlagRule& rule) override;
   std::unique_ptr<Session> NewSession() override;
   void Submit(WriteOp& op) override { pipeline_->Submit(op); }
@@ -154,6 +156,8 @@ class DbServiceImpl final : public DbService, private FillAccess {
   Mutex routing_mutex_;
   std::string refusal_ SB_GUARDED_BY(routing_mutex_);
   std::string hold_reason_ SB_GUARDED_BY(routing_mutex_);
+  Mutex write_holds_mutex_;
+  std::array<std::string, kWriteHoldCount> write_holds_ SB_GUARDED_BY(write_holds_mutex_);
   std::uint32_t effective_share_ SB_GUARDED_BY(routing_mutex_) = 0;
   std::uint64_t flips_ SB_GUARDED_BY(routing_mutex_) = 0;
 

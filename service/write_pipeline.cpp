@@ -203,6 +203,19 @@ Status WritePipeline::WaitForRoom() {
   return {};
 }
 
+void WritePipeline::Hold(const std::string& reason) {
+  MutexLock lock(stats_mutex_);
+  hold_reason_ = reason;
+  is_held_ = !reason.empty();
+}
+
+Status WritePipeline::CheckHold() {
+  if (!is_held_.load()) [[likely]]
+    return {};
+  MutexLock lock(stats_mutex_);
+  return Fail(ErrorCode::kReadOnly, "writes are refused, reads go on: " + hold_reason_);
+}
+
 // After a failed append the log is tried again by the writes that come, at most once an interval.
 Status WritePipeline::CheckLog() {
   if (!is_log_failed_.load(std::memory_order_relaxed) || options_.clock->Now() >= log_retry_at_)
@@ -218,6 +231,8 @@ void WritePipeline::Resolve(const std::vector<Queued>& writes, std::size_t next,
     const std::size_t savepoint = batch_.effect_count();
     transaction_.Begin();
     Status outcome = writes[next].op->Run(transaction_);
+    // What only reads, or changes nothing, may be answered all the same.
+    if (outcome && batch_.effect_count() > savepoint) outcome = CheckHold();
     if (!outcome) batch_.Truncate(savepoint);
     resolved.push_back({writes[next++], std::move(outcome)});
   }
@@ -316,9 +331,10 @@ PipelineStats WritePipeline::GetStats() const {
   write_latency_.AddTo(stats.write_latency);
   log_sync_.AddTo(stats.log_sync);
   stats.is_log_failed = is_log_failed_;
-  if (stats.is_log_failed) {
+  {
     MutexLock lock(stats_mutex_);
-    stats.log_error = log_error_;
+    stats.hold_reason = hold_reason_;
+    if (stats.is_log_failed) stats.log_error = log_error_;
   }
   MutexLock lock(mutex_);
   stats.queue_bytes = queue_bytes_;

@@ -32,6 +32,7 @@ struct PipelineStats {
   std::uint64_t queue_bytes = 0;
   bool is_log_failed = false;
   std::string log_error;
+  std::string hold_reason;
   HistogramSnapshot write_latency, log_sync;
 };
 
@@ -67,6 +68,10 @@ class WritePipeline {
   // thread but the pipeline's.
   Status RunAlone(const std::function<Status()>& task) SB_EXCLUDES(mutex_);
 
+  // Refuses the writes that are submitted after the return and would change something, with
+  // kReadOnly and `reason`; "" = takes them again. Any thread.
+  void Hold(const std::string& reason) SB_EXCLUDES(stats_mutex_);
+
   // Answers writes that waited for the stores. Any thread.
   void OnStoresDurable() SB_EXCLUDES(acks_mutex_);
 
@@ -101,6 +106,7 @@ class WritePipeline {
   // Commits writes from `next` on, as many as make a batch; returns how many.
   std::size_t CommitBatch(const std::vector<Queued>& writes, std::size_t next);
   Status WaitForRoom();
+  Status CheckHold();
   Status CheckLog();
   Status AppendBatch();
   void Resolve(const std::vector<Queued>& writes, std::size_t next,
@@ -143,6 +149,8 @@ class WritePipeline {
   std::atomic<std::uint64_t> backpressure_waits_{0}, backpressure_refusals_{0};
   mutable Mutex stats_mutex_;
   std::string log_error_ SB_GUARDED_BY(stats_mutex_);
+  std::string hold_reason_ SB_GUARDED_BY(stats_mutex_);
+  std::atomic<bool> is_held_{false};
   std::atomic<bool> is_log_failed_{false};
   std::thread thread_;
 };

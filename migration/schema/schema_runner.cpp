@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/check.hpp"
+#include "common/failpoint.hpp"
 #include "common/log.hpp"
 
 namespace switchback {
@@ -48,6 +49,7 @@ Json ReportJson(const StoreReport& report) {
 std::string DetailOf(const SchemaOutcome& outcome) {
   Json detail{{"version_before", outcome.version_before}, {"version", outcome.version}};
   if (outcome.error) detail["error"] = outcome.error->message;
+  if (!outcome.critical.empty()) detail["critical"] = outcome.critical;
   for (const SchemaStepResult& step : outcome.steps) {
     detail["steps"].push_back({{"name", step.name}, {"status", step.status}, {"copy", step.copy}});
   }
@@ -363,12 +365,13 @@ Status SchemaRunner::ValidateOrPutBack(Backend& backend, const std::string& copy
   const std::string problem = !durable  ? durable.error().message
                               : !report ? report.error().message
                                         : outcome.report.Problems();
-  if (auto back = PutBack(backend, copy); !back)
-    return Fail(
-        ErrorCode::kInternal,
-        fmt::format("after the migration the database is not as it must be ({}), and the copy "
-                    "{} could not be put back: {}",
-                    problem, copy, back.error().message));
+  if (auto back = PutBack(backend, copy); !back) {
+    outcome.critical = fmt::format(
+        "after the migration the database is not as it must be ({}), and the copy "
+        "{} could not be put back: {}",
+        problem, copy, back.error().message);
+    return Fail(ErrorCode::kInternal, outcome.critical);
+  }
   for (SchemaStepResult& step : outcome.steps) {
     if (step.copy == copy && step.status == "done") step.status = "undone";
   }
@@ -381,6 +384,7 @@ Status SchemaRunner::ValidateOrPutBack(Backend& backend, const std::string& copy
 }
 
 Status SchemaRunner::PutBack(Backend& backend, const std::string& copy) {
+  SB_RETURN_IF_ERROR(Failpoint("schema.put-back"));
   auto before = backend.State();
   if (!before) SB_RETURN_IF_ERROR(backend.Reopen());
   SB_RETURN_IF_ERROR(backend.sql_store()->PutBack(copy));

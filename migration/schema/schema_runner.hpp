@@ -58,6 +58,7 @@ struct SchemaOutcome {
   std::vector<SchemaStepResult> steps;
   StoreReport report;          // of the newest validation
   std::optional<Error> error;  // why it ended early; the version is as above all the same
+  std::string critical;        // why the unified store may be wrong now; "" = it is not
 };
 
 struct SchemaStatus {

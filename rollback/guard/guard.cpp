@@ -34,7 +34,7 @@ GuardSample::OfRole SampleRole(Role role, const MetricsSnapshot& metrics,
 
 }  // namespace
 
-Guard::Guard(DbService& service, RoutingLatch& latch, const Clock& clock, GuardSettings settings,
+Guard::Guard(DbService& service, Latch& latch, const Clock& clock, GuardSettings settings,
              GuardHooks hooks)
     : service_(service),
       latch_(latch),
@@ -72,6 +72,7 @@ void Guard::Look() {
   if (hooks_.on_look) hooks_.on_look();
   if (!settings_.is_enabled) return;
   MutexLock lock(mutex_);
+  ActIfDue();
   if (waiting_) {
     const GuardTrip trip = *waiting_;
     GoBack(trip);
@@ -121,13 +122,82 @@ void Guard::Act(const GuardVerdict& verdict) {
   }
   // Nothing goes to unified: there is nothing to go back from, and a store that fails while it is
   // being tried out has to be seen, not latched.
-  if (service_.flags().Current()->unified().share() == 0) {
+  if (!GoesToUnified()) {
     LogWarning("guard: {}; no key goes to unified, so nothing is changed", trip.reason);
     machine_.Reset();
     return;
   }
+  Escalate(trip);
+}
+
+bool Guard::GoesToUnified() const {
+  return service_.flags().Current()->unified().share() > 0;
+}
+
+void Guard::Escalate(const GuardTrip& trip) {
+  switch (settings_.escalation) {
+    case GuardEscalation::kAutomatic:
+      ++trips_;
+      proposal_.reset();
+      GoBack(trip);
+      return;
+    case GuardEscalation::kAssisted: Propose(trip, std::nullopt); return;
+    case GuardEscalation::kManual:
+      Alert({GuardSeverity::kCritical, "manual",
+             trip.reason + "; nothing is changed, since \"escalation\" is manual: `switchback "
+                           "rollback now` goes back to legacy",
+             false});
+      machine_.Reset();
+      return;
+  }
+}
+
+void Guard::Propose(const GuardTrip& trip, std::optional<SteadyTime> acts_at) {
+  if (proposal_ && (proposal_->trip.severity == GuardSeverity::kCritical ||
+                    trip.severity != GuardSeverity::kCritical))
+    return;
+  proposal_ = GuardProposal{++proposals_, trip, clock_.WallNow(), acts_at};
+  LogWarning("guard: going back to legacy is proposed ({}): {}", proposal_->id, trip.reason);
+  if (hooks_.on_proposal) hooks_.on_proposal(*proposal_);
+}
+
+void Guard::ActIfDue() {
+  if (!proposal_ || !proposal_->acts_at || clock_.Now() < *proposal_->acts_at) return;
+  const GuardTrip trip = proposal_->trip;
+  proposal_.reset();
+  if (!GoesToUnified()) return;
   ++trips_;
   GoBack(trip);
+}
+
+Status Guard::CheckProposed(std::uint64_t proposal) const {
+  if (!proposal_) return Fail(ErrorCode::kNotFound, "the guard proposes nothing");
+  if (proposal_->id == proposal) return {};
+  return Fail(ErrorCode::kNotFound, "what the guard proposes is number " +
+                                        std::to_string(proposal_->id) + ", not " +
+                                        std::to_string(proposal));
+}
+
+Status Guard::Confirm(std::uint64_t proposal) {
+  MutexLock lock(mutex_);
+  SB_RETURN_IF_ERROR(CheckProposed(proposal));
+  const GuardTrip trip = proposal_->trip;
+  proposal_.reset();
+  ++trips_;
+  GoBack(trip);
+  if (waiting_)
+    return Fail(ErrorCode::kRefused,
+                "legacy is not in sync: it is gone back to as soon as it is. Until then wait, or "
+                "`switchback restore`");
+  return {};
+}
+
+Status Guard::Dismiss(std::uint64_t proposal) {
+  MutexLock lock(mutex_);
+  SB_RETURN_IF_ERROR(CheckProposed(proposal));
+  proposal_.reset();
+  machine_.Reset();
+  return {};
 }
 
 void Guard::GoBack(const GuardTrip& trip) {
@@ -136,7 +206,8 @@ void Guard::GoBack(const GuardTrip& trip) {
     if (!waiting_)
       Alert({GuardSeverity::kCritical, "legacy-not-in-sync",
              trip.reason + "; legacy is " + FollowerStateName(legacy.state) +
-                 ", so nothing is changed until it is in sync: wait, or `switchback restore`"});
+                 ", so nothing is changed until it is in sync: wait, or `switchback restore`",
+             false});
     waiting_ = trip;
     return;
   }
@@ -146,7 +217,8 @@ void Guard::GoBack(const GuardTrip& trip) {
   if (!latched)
     Alert({GuardSeverity::kCritical, "latch",
            "the guard has gone back to legacy, and a restart would forget it: " +
-               latched.error().message});
+               latched.error().message,
+           false});
   if (hooks_.on_trip)
     hooks_.on_trip(trip, latched ? std::optional<Latched>(*latched) : latch_.Current());
 }
@@ -156,12 +228,21 @@ void Guard::Alert(const GuardAlert& alert) {
   alerts_.push_back(alert);
   if (alerts_.size() > kAlertCountMax) alerts_.erase(alerts_.begin());
   if (hooks_.on_alert) hooks_.on_alert(alert);
+  const bool may_act = settings_.escalation != GuardEscalation::kManual && !settings_.is_dry_run;
+  if (!alert.wants_rollback || !may_act || latch_.Current() || !GoesToUnified()) return;
+  GuardTrip trip;
+  trip.severity = alert.severity;
+  trip.reason = alert.text;
+  const bool is_automatic = settings_.escalation == GuardEscalation::kAutomatic;
+  Propose(trip,
+          is_automatic ? std::optional(clock_.Now() + settings_.acknowledge_within) : std::nullopt);
 }
 
 Status Guard::Rearm(std::uint64_t trip) {
   MutexLock lock(mutex_);
   SB_RETURN_IF_ERROR(latch_.Release(trip));
   waiting_.reset();
+  proposal_.reset();
   machine_.Reset();
   return {};
 }
@@ -174,7 +255,13 @@ GuardStatus Guard::GetStatus() const {
   status.state = status.latched          ? "tripped"
                  : !settings_.is_enabled ? "off"
                  : waiting_              ? "waiting"
+                 : proposal_             ? "proposed"
                                          : "watching";
+  status.escalation = settings_.escalation;
+  status.proposal = proposal_;
+  if (proposal_ && proposal_->acts_at)
+    status.acts_in = std::chrono::duration_cast<std::chrono::seconds>(
+        std::max(SteadyTime::duration::zero(), *proposal_->acts_at - clock_.Now()));
   status.streams = machine_.Streams();
   status.ramp_sum = machine_.ramp_sum();
   status.holds_ramp = machine_.HoldsRamp();

@@ -1,5 +1,7 @@
 #include "rollback/guard/guard_json.hpp"
 
+#include "migration/utc.hpp"
+
 namespace switchback {
 
 using Json = nlohmann::ordered_json;
@@ -35,6 +37,19 @@ Json GuardStatusJson(const GuardStatus& status) {
             {"dry_trips", status.dry_trips},
             {"holds_rollout", status.holds_ramp},
             {"rollout_sum", status.ramp_sum}};
+  json["escalation"] = GuardEscalationName(status.escalation);
+  json["proposal"] = Json();
+  if (status.proposal) {
+    json["proposal"] = {
+        {"id", status.proposal->id},
+        {"time", FormatUtc(status.proposal->time)},
+        {"severity", GuardSeverityName(status.proposal->trip.severity)},
+        {"reason", status.proposal->trip.reason},
+        {"acts_in_seconds", status.acts_in ? Json(status.acts_in->count()) : Json()},
+        {"choices",
+         "`switchback rollback confirm` goes back to legacy; "
+         "`switchback rollback dismiss` changes nothing"}};
+  }
   json["latched"] = status.latched ? LatchedJson(*status.latched) : Json();
   json["streams"] = Json::array();
   for (const GuardStreamStatus& stream : status.streams)

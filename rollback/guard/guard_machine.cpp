@@ -77,7 +77,7 @@ const char* GuardSeverityName(GuardSeverity severity) {
 }
 
 GuardMachine::GuardMachine(const GuardSettings& settings)
-    : settings_(settings), ramp_(settings.limit, 1), slow_reads_(settings) {
+    : settings_(settings), ramp_(settings.limit, 1), major_(settings), slow_reads_(settings) {
   for (const GuardStream stream : kGuardStreams) {
     const GuardStreamSettings& wanted = settings.Of(stream);
     Stream made{Cusum(settings.limit, wanted.ticks_min), {}, {}, 0, 0};
@@ -98,7 +98,8 @@ void GuardMachine::Reset() {
     stream.status.count_all = stream.status.bad_all = 0;
   }
   ramp_.Reset();
-  has_tripped_ = has_alerted_both_ = false;
+  major_.Reset();
+  has_tripped_ = has_alerted_both_ = has_alerted_ramp_ = false;
 }
 
 std::vector<GuardStreamStatus> GuardMachine::Streams() const {
@@ -114,6 +115,10 @@ GuardVerdict GuardMachine::Tick(const GuardSample& sample) {
     Gather(sample);
     WatchCorruption(sample, verdict);
     for (Stream& stream : streams_) Step(stream, sample, verdict);
+  }
+  WatchRamp(verdict);
+  if (!has_tripped_) {
+    for (GuardAlert& alert : major_.Look(sample)) verdict.alerts.push_back(std::move(alert));
   }
   WatchMemory(sample, verdict);
   last_ = sample;
@@ -239,7 +244,8 @@ void GuardMachine::Step(Stream& stream, const GuardSample& sample, GuardVerdict&
     if (!std::exchange(has_alerted_both_, true))
       verdict.alerts.push_back(
           {GuardSeverity::kMajor, "both-fail",
-           "both stores fail alike, so going back to legacy would not help: " + Describe(status)});
+           "both stores fail alike, so going back to legacy would not help: " + Describe(status),
+           false});
     return;
   }
   verdict.trip = GuardTrip{status, GuardSeverity::kCritical, Describe(status), status.is_dry_run};
@@ -262,6 +268,20 @@ void GuardMachine::WatchCorruption(const GuardSample& sample, GuardVerdict& verd
   } else {
     has_tripped_ = true;
   }
+}
+
+void GuardMachine::WatchRamp(GuardVerdict& verdict) {
+  if (!ramp_.has_tripped()) {
+    has_alerted_ramp_ = false;
+    return;
+  }
+  if (has_tripped_ || std::exchange(has_alerted_ramp_, true)) return;
+  verdict.alerts.push_back(
+      {GuardSeverity::kMinor, "few-errors",
+       fmt::format("unified has more errors than a rollout may go on with ({:.3f} %), and fewer "
+                   "than it takes to go back",
+                   100 * settings_.ramp_rates.tolerated),
+       false});
 }
 
 // Growth that shows no end: over an hour, or what there is of it, each quarter's least is more than
@@ -292,7 +312,8 @@ void GuardMachine::WatchMemory(const GuardSample& sample, GuardVerdict& verdict)
            "memory has grown by {} MiB within {} minutes and shows no end",
            (least.back() - least.front()) >> 20,
            std::chrono::duration_cast<std::chrono::minutes>(sample.now - memory_.front().first)
-               .count())});
+               .count()),
+       true});
 }
 
 }  // namespace switchback

@@ -16,14 +16,13 @@
 #include <vector>
 
 #include "rollback/guard/cusum.hpp"
+#include "rollback/guard/guard_alert.hpp"
 #include "rollback/guard/guard_sample.hpp"
 #include "rollback/guard/guard_settings.hpp"
+#include "rollback/guard/major_watch.hpp"
 #include "rollback/guard/slow_threshold.hpp"
 
 namespace switchback {
-
-enum class GuardSeverity : std::uint8_t { kCritical, kMajor, kMinor };
-const char* GuardSeverityName(GuardSeverity severity);
 
 // How one stream stands: each value beside what it is held against.
 struct GuardStreamStatus {
@@ -43,12 +42,6 @@ struct GuardTrip {
   GuardSeverity severity = GuardSeverity::kCritical;
   std::string reason;  // for people
   bool is_dry_run = false;
-};
-
-struct GuardAlert {
-  GuardSeverity severity = GuardSeverity::kMajor;
-  std::string name;  // "both-fail", "memory"
-  std::string text;
 };
 
 struct GuardVerdict {
@@ -88,6 +81,7 @@ class GuardMachine {
   void AdaptRates();
   void Step(Stream& stream, const GuardSample& sample, GuardVerdict& verdict);
   void WatchCorruption(const GuardSample& sample, GuardVerdict& verdict);
+  void WatchRamp(GuardVerdict& verdict);
   void WatchMemory(const GuardSample& sample, GuardVerdict& verdict);
   [[nodiscard]] bool BothFail() const;
   Stream& Of(GuardStream stream) { return streams_[Index(stream)]; }
@@ -95,6 +89,7 @@ class GuardMachine {
   const GuardSettings settings_;
   std::vector<Stream> streams_;
   Cusum ramp_;
+  MajorWatch major_;
   bool is_idle_ = true;
   std::optional<GuardSample> last_;
   SlowThreshold slow_reads_;
@@ -109,6 +104,7 @@ class GuardMachine {
   std::deque<std::pair<SteadyTime, std::uint64_t>> memory_;
   bool has_alerted_both_ = false;
   bool has_alerted_memory_ = false;
+  bool has_alerted_ramp_ = false;
   bool has_tripped_ = false;
 };
 

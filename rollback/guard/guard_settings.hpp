@@ -34,9 +34,18 @@ struct GuardStreamSettings {
   bool is_dry_run = false;
 };
 
+// Who decides. Automatic: it goes back by itself. Assisted: it proposes to, and a person confirms.
+// Manual: it only tells.
+enum class GuardEscalation : std::uint8_t { kAutomatic, kAssisted, kManual };
+const char* GuardEscalationName(GuardEscalation escalation);  // "automatic" "assisted" "manual"
+
 struct GuardSettings {
   bool is_enabled = true;
   bool is_dry_run = false;  // of every stream: says what it would have done and changes nothing
+  GuardEscalation escalation = GuardEscalation::kAutomatic;
+  // A major finding leads back to legacy unless somebody dismisses it within this time; with
+  // `escalation` automatic only.
+  std::chrono::seconds acknowledge_within{3600};
   // ln(10^8): about that many good operations lie between two false alarms.
   double limit = 18.42;
   std::array<GuardStreamSettings, kGuardStreamCount> streams{{

@@ -33,6 +33,18 @@ Setter Number(double& target, double least, double most) {
   };
 }
 
+Setter Escalation(GuardEscalation& target) {
+  return [&target](const Json& value) -> Status {
+    for (const auto escalation :
+         {GuardEscalation::kAutomatic, GuardEscalation::kAssisted, GuardEscalation::kManual}) {
+      if (value != GuardEscalationName(escalation)) continue;
+      target = escalation;
+      return {};
+    }
+    return Wrong("\"automatic\", \"assisted\" or \"manual\"");
+  };
+}
+
 template <class T>
 Setter Whole(T least, T most, std::function<void(T)> set) {
   return [=](const Json& value) -> Status {
@@ -96,9 +108,16 @@ Json StreamJson(const GuardStreamSettings& stream) {
 
 }  // namespace
 
+const char* GuardEscalationName(GuardEscalation escalation) {
+  constexpr std::array<const char*, 3> kNames{"automatic", "assisted", "manual"};
+  return kNames[static_cast<std::size_t>(escalation)];
+}
+
 Json GuardSettingsJson(const GuardSettings& settings) {
   Json json{{"enabled", settings.is_enabled},
             {"dry_run", settings.is_dry_run},
+            {"escalation", GuardEscalationName(settings.escalation)},
+            {"acknowledge_within_seconds", settings.acknowledge_within.count()},
             {"limit", settings.limit}};
   for (const GuardStream stream : kGuardStreams)
     json[GuardStreamName(stream)] = StreamJson(settings.Of(stream));
@@ -119,6 +138,8 @@ Status ApplyGuardSettings(const Json& json, GuardSettings& settings) {
   constexpr std::uint64_t kHourMs = 3'600'000;
   Setters setters{{"enabled", Flag(settings.is_enabled)},
                   {"dry_run", Flag(settings.is_dry_run)},
+                  {"escalation", Escalation(settings.escalation)},
+                  {"acknowledge_within_seconds", Span(settings.acknowledge_within, 7 * 86'400)},
                   {"limit", Number(settings.limit, 1, 1000)},
                   {"slow_read_factor", Number(settings.slow_read_factor, 1, 1000)},
                   {"slow_read_floor_us", Span(settings.slow_read_floor, 1000 * kHourMs)},

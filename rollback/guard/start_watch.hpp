@@ -7,7 +7,7 @@
 #include "common/clock.hpp"
 #include "migration/journal.hpp"
 #include "rollback/guard/guard_settings.hpp"
-#include "rollback/guard/routing_latch.hpp"
+#include "rollback/latch.hpp"
 
 namespace switchback {
 
@@ -15,8 +15,7 @@ namespace switchback {
 class StartWatch {
  public:
   // All outlive it.
-  StartWatch(Journal& journal, RoutingLatch& latch, const Clock& clock,
-             const GuardSettings& settings)
+  StartWatch(Journal& journal, Latch& latch, const Clock& clock, const GuardSettings& settings)
       : journal_(journal), latch_(latch), clock_(clock), settings_(settings) {}
 
   // Before any flag is published. Engages the latch when the starts before this one were too many.
@@ -31,7 +30,7 @@ class StartWatch {
   void Settle();
 
   Journal& journal_;
-  RoutingLatch& latch_;
+  Latch& latch_;
   const Clock& clock_;
   const GuardSettings settings_;
   std::optional<SteadyTime> settles_at_;

@@ -16,11 +16,11 @@
 namespace switchback {
 
 // Every kind there is; docs/operations.md says when each is sent. A new one is added here.
-inline constexpr std::array<std::string_view, 15> kNotificationKinds{
-    "backup.result",    "guard.alert",        "guard.dry-run",  "guard.trip",
-    "migration.result", "migration.rollback", "restore.result", "rollback.result",
-    "rollout.abort",    "rollout.done",       "rollout.step",   "schema.result",
-    "server.safe-mode", "verify.differences", "verify.failed"};
+inline constexpr std::array<std::string_view, 16> kNotificationKinds{
+    "backup.result",   "guard.alert",      "guard.dry-run",      "guard.proposal",
+    "guard.trip",      "migration.result", "migration.rollback", "restore.result",
+    "rollback.result", "rollout.abort",    "rollout.done",       "rollout.step",
+    "schema.result",   "server.safe-mode", "verify.differences", "verify.failed"};
 // Sent on request only, whatever a sink wants to hear of.
 inline constexpr std::string_view kTestNotification = "test";
 

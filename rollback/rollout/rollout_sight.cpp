@@ -59,6 +59,7 @@ std::string RolloutHold(const GuardStatus& guard, const ServiceStatus& service,
                        service.routing.reason.empty() ? "" : ": " + service.routing.reason);
   if (guard.state == "off") return "";
   if (guard.state == "waiting") return "the guard has tripped, and waits for legacy to be in sync";
+  if (guard.proposal) return "the guard proposes to go back: " + guard.proposal->trip.reason;
   if (!guard.holds_ramp) return "";
   const double limit = guard.streams.empty() ? 0 : guard.streams.front().limit;
   if (guard.ramp_sum >= limit && limit > 0)

@@ -8,6 +8,7 @@
 
 #include "server/cli/commands.hpp"
 #include "server/cli/offline.hpp"
+#include "server/cli/offline_history.hpp"
 #include "server/cli/output.hpp"
 #include "server/cli/server_api.hpp"
 #include "server/errors.hpp"
@@ -50,6 +51,7 @@ int Detach(const DetachOptions& options) {
   const ServiceStatus status = (*service)->GetStatus();
   if (auto detached = (*service)->Detach(options.is_forced); !detached)
     return ReportRefusal(detached.error(), options.is_json);
+  NoteInHistory(options.data_dir, "detach", "after batch " + std::to_string(status.last_sequence));
   Json document{{"detached", true}, {"last_sequence", status.last_sequence}};
   for (const Role role : kRoles)
     document["stores"][RoleName(role)] = status.followers[Index(role)].path;

@@ -10,6 +10,7 @@
 #include "server/cli/commands.hpp"
 #include "server/cli/doctor.hpp"
 #include "server/cli/doctor_report.hpp"
+#include "server/cli/offline_history.hpp"
 #include "server/cli/output.hpp"
 #include "server/cli/server_api.hpp"
 #include "server/errors.hpp"
@@ -65,6 +66,10 @@ int DoRepair(const Diagnosis& diagnosis, const RescueProposal& proposal,
                 options.is_json);
     return kExitFailed;
   }
+  NoteInHistory(
+      options.request.data_dir, "doctor-repair",
+      proposal.name + ": generation " + outcome->generation + " is in use" +
+          (outcome->kept_path.empty() ? "" : "; the one of before: " + outcome->kept_path));
   if (options.is_json) {
     PrintJson(OutcomeJson(proposal, *outcome));
   } else {

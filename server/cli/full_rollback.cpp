@@ -22,9 +22,20 @@ constexpr const char* kPlanFile = "/full-rollback.json";
 constexpr std::size_t kPlanBytesMax = 1u << 20;
 
 // What goes besides the stores; names beneath the data directory.
-constexpr const char* kArtefacts[] = {
-    "log-archive",        "log-closed", "schema-copies",  "control.sqlite", "control.sqlite-wal",
-    "control.sqlite-shm", "guard.json", "endpoints.json", "repair.tmp",     "notifications"};
+constexpr const char* kArtefacts[] = {"log-archive",
+                                      "log-closed",
+                                      "schema-copies",
+                                      "control.sqlite",
+                                      "control.sqlite-wal",
+                                      "control.sqlite-shm",
+                                      "guard.json",
+                                      "safe-mode.json",
+                                      "epochs.json",
+                                      "endpoints.json",
+                                      "repair.tmp",
+                                      "notifications.sqlite",
+                                      "notifications.sqlite-wal",
+                                      "notifications.sqlite-shm"};
 
 Json DigestsJson(const Digests& digests) {
   Json json = Json::object();

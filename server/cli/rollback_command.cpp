@@ -174,8 +174,15 @@ int RunValidate(const Options& options) {
 }
 
 void PrintGuard(const Json& guard) {
-  std::cout << "guard: " << guard.value("state", "")
+  std::cout << "guard: " << guard.value("state", "") << ", " << guard.value("escalation", "")
             << (guard.value("dry_run", false) ? " (dry run)" : "") << "\n";
+  if (const Json proposal = guard.value("proposal", Json()); proposal.is_object()) {
+    std::cout << "proposal " << proposal.value("id", 0) << " (" << proposal.value("severity", "")
+              << "): " << proposal.value("reason", "") << "\n  " << proposal.value("choices", "");
+    if (proposal.value("acts_in_seconds", Json()).is_number())
+      std::cout << "; without either it goes back in " << proposal["acts_in_seconds"] << " s";
+    std::cout << "\n";
+  }
   PrintLatched(guard.value("latched", Json()));
   std::vector<std::vector<std::string>> rows;
   for (const Json& stream : guard.value("streams", Json::array())) {
@@ -207,6 +214,58 @@ int RunRearm(const Options& options) {
   return Ask(options, "POST", "/v1/guard/rearm", body, [](const Json& guard) {
     std::cout << "the flags count again\n";
     PrintGuard(guard);
+    return kExitDone;
+  });
+}
+
+// Confirms or dismisses what the guard proposes now, or only proposal `options.trip`.
+int RunDecide(const Options& options, const char* decision) {
+  Json body = options.Body();
+  body["proposal"] = options.trip;
+  if (options.trip == 0) {
+    const auto api = ServerApi::Find(options.server);
+    if (!api) return ReportError(api.error(), options.server.is_json);
+    const auto guard = api->Get("/v1/guard");
+    if (!guard) return ReportError(guard.error(), options.server.is_json);
+    const Json proposal = guard->value("proposal", Json());
+    body["proposal"] = proposal.is_object() ? proposal.value("id", 0) : 0;
+  }
+  return Ask(options, "POST", std::string("/v1/guard/") + decision, body, [](const Json& guard) {
+    PrintGuard(guard);
+    return kExitDone;
+  });
+}
+int RunConfirm(const Options& options) {
+  return RunDecide(options, "confirm");
+}
+int RunDismiss(const Options& options) {
+  return RunDecide(options, "dismiss");
+}
+
+int RunSafeMode(const Options& options) {
+  return Ask(options, "GET", "/v1/safe-mode", {}, [](const Json& answer) {
+    const Json engaged = answer.value("engaged", Json());
+    if (!engaged.is_object()) {
+      std::cout << "safe mode is off\n";
+      return kExitDone;
+    }
+    std::cout << "safe mode is on since " << engaged.value("time", "") << ": "
+              << engaged.value("reason", "") << "\n  writes are refused, reads go on\n  "
+              << engaged.value("detail", Json::object()).value("choices", "") << "\n";
+    return kExitRefused;
+  });
+}
+
+int RunLeaveSafeMode(const Options& options) {
+  const auto api = ServerApi::Find(options.server);
+  if (!api) return ReportError(api.error(), options.server.is_json);
+  const auto now = api->Get("/v1/safe-mode");
+  if (!now) return ReportError(now.error(), options.server.is_json);
+  const Json engaged = now->value("engaged", Json());
+  Json body = options.Body();
+  body["id"] = engaged.is_object() ? engaged.value("id", 0) : 0;
+  return Ask(options, "POST", "/v1/safe-mode/leave", body, [](const Json&) {
+    std::cout << "writes are taken again\n";
     return kExitDone;
   });
 }
@@ -343,6 +402,22 @@ void AddAsked(CLI::App& command, Options& options) {
   command.add_option("--actor", options.actor, "Who asks for it, for the history");
 }
 
+// What waits for a person.
+void AddDecisions(CLI::App& rollback, const OptionsPtr& options, int& exit_code) {
+  const auto add = [&](const char* name, const char* summary, int (*run)(const Options&)) {
+    CLI::App* command = Add(rollback, options, name, summary, run, exit_code);
+    command->add_option("PROPOSAL", options->trip, "Its number; default: the one there is");
+    AddAsked(*command, *options);
+  };
+  add("confirm", "Go back to legacy, as the guard proposes", RunConfirm);
+  add("dismiss", "Stay, and let the guard begin anew", RunDismiss);
+  Add(rollback, options, "safe-mode", "Whether writes are refused because the data is in doubt",
+      RunSafeMode, exit_code);
+  AddAsked(*Add(rollback, options, "leave-safe-mode", "Take writes again, and check the service",
+                RunLeaveSafeMode, exit_code),
+           *options);
+}
+
 }  // namespace
 
 void AddRollbackCommand(CLI::App& app, int& exit_code) {
@@ -376,6 +451,7 @@ void AddRollbackCommand(CLI::App& app, int& exit_code) {
           "Let the flags count again after a trip, which has to be named", RunRearm, exit_code);
   rearm->add_option("TRIP", options->trip, "Its number, as `rollback guard` shows it")->required();
   AddAsked(*rearm, *options);
+  AddDecisions(*rollback, options, exit_code);
   AddRollbackToBackup(*rollback, exit_code);
   AddFull(*rollback, exit_code);
 }

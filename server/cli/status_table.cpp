@@ -105,6 +105,8 @@ std::string OperationLines(const View& status) {
   std::string lines = Line(
       "writes", fmt::format("{}, {} errors; {}", FormatCount(writes["count"].Count()),
                             FormatCount(writes["errors"].Count()), LatencyText(writes["latency"])));
+  if (!writes["hold_reason"].Text().empty())
+    lines += Line("", "REFUSED: " + writes["hold_reason"].Text());
   if (writes["backpressure_waits"].Count() > 0)
     lines += Line("", fmt::format("held up by the stores {} times, refused {}",
                                   FormatCount(writes["backpressure_waits"].Count()),

@@ -1,10 +1,13 @@
 #include "server/http/control_plane.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 #include <variant>
 
 #include "server/http/handlers.hpp"
 #include "server/http/problem.hpp"
+#include "server/safety.hpp"
 
 namespace switchback {
 namespace {
@@ -138,6 +141,14 @@ void AddSafetyRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes)
   };
   add_get("/v1/guard", HandleGuardGet);
   add_post("/v1/guard/rearm", HandleGuardRearm);
+  for (const bool is_confirmed : {true, false}) {
+    routes.push_back(Blocking({"POST", is_confirmed ? "/v1/guard/confirm" : "/v1/guard/dismiss",
+                               [&parts, is_confirmed](Request request, Parameters) {
+                                 return HandleProposal(parts, is_confirmed, request.body);
+                               }}));
+  }
+  add_get("/v1/safe-mode", HandleSafeModeGet);
+  add_post("/v1/safe-mode/leave", HandleSafeModeLeave);
   add_get("/v1/rollback", HandleRollbackGet);
   add_get("/v1/rollback/check", HandleRollbackCheck);
   add_post("/v1/rollback", HandleRollbackNow);
@@ -243,6 +254,23 @@ std::optional<HttpResponse> ControlPlane::CheckAccess(const HttpRequest& request
   return is_open ? std::nullopt : access_.CheckToken(request);
 }
 
+// What writes, or moves data on its own account, has to wait until somebody has looked. Going back
+// does not: it is how one gets out.
+std::optional<HttpResponse> ControlPlane::CheckSafeMode(const Route& route) const {
+  constexpr std::array<std::string_view, 9> kHeld{
+      "/v1/migration/start", "/v1/migration/resume", "/v1/migration/complete",
+      "/v1/schema/up",       "/v1/schema/down",      "/v1/schema/to",
+      "/v1/rollout/start",   "/v1/rollout/resume",   "/v1/rollout/promote"};
+  if (parts_.safety == nullptr || route.method != "POST" ||
+      std::find(kHeld.begin(), kHeld.end(), route.pattern) == kHeld.end())
+    return std::nullopt;
+  const auto engaged = parts_.safety->safe_mode().Current();
+  if (!engaged) return std::nullopt;
+  return ProblemResponse(409, "safe-mode",
+                         "safe mode is on: " + engaged->reason +
+                             ". `switchback rollback safe-mode` lists the choices");
+}
+
 HttpResponse ControlPlane::Handle(const HttpRequest& request) const {
   const Router::Found found = router_.Find(request.method, request.path);
   const auto* match = std::get_if<Router::Match>(&found);
@@ -257,6 +285,7 @@ HttpResponse ControlPlane::Handle(const HttpRequest& request) const {
   }
   if (match == nullptr) return ProblemResponse(404, "no-route", "there is nothing at this path");
   if (auto refusal = AccessPolicy::CheckContentType(request)) return *std::move(refusal);
+  if (auto refusal = CheckSafeMode(*match->route)) return *std::move(refusal);
   return match->route->handler(request, match->parameters);
 }
 

@@ -71,6 +71,7 @@ class ControlPlane {
   [[nodiscard]] const Router& router() const { return router_; }
 
  private:
+  [[nodiscard]] std::optional<HttpResponse> CheckSafeMode(const Route& route) const;
   [[nodiscard]] std::optional<HttpResponse> CheckAccess(const HttpRequest& request,
                                                         bool is_open) const;
 

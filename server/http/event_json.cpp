@@ -90,7 +90,8 @@ Json ServerEventJson(const ServiceStatus& status) {
           {"generation", status.generation},
           {"epoch", status.epoch},
           {"is_log_failed", status.is_log_failed},
-          {"log_error", status.log_error}};
+          {"log_error", status.log_error},
+          {"write_hold_reason", status.write_hold_reason}};
 }
 
 Json OperationEventJson(const OperationRecord& operation) {

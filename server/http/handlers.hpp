@@ -62,6 +62,14 @@ HttpResponse HandleVerifyDifferences(const ControlPlaneParts& parts, const std::
 HttpResponse HandleGuardGet(const ControlPlaneParts& parts);
 // POST /v1/guard/rearm {"trip": number, "actor"?, "reason"?}: 404 for another trip than the present
 HttpResponse HandleGuardRearm(const ControlPlaneParts& parts, const std::string& body);
+// POST /v1/guard/confirm, /v1/guard/dismiss {"proposal": number, "actor"?, "reason"?}
+HttpResponse HandleProposal(const ControlPlaneParts& parts, bool is_confirmed,
+                            const std::string& body);
+// GET /v1/safe-mode
+HttpResponse HandleSafeModeGet(const ControlPlaneParts& parts);
+// POST /v1/safe-mode/leave {"id": number, "actor"?, "reason"?}: answered when the service was
+// checked; 503 when it is not well, and safe mode is on again.
+HttpResponse HandleSafeModeLeave(const ControlPlaneParts& parts, const std::string& body);
 // GET /v1/rollback: whether it can be done now, and the rollback at hand or the newest one
 HttpResponse HandleRollbackGet(const ControlPlaneParts& parts);
 // GET /v1/rollback/check

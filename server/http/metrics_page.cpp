@@ -157,6 +157,8 @@ void AddLogAndMemtable(PrometheusText& text, const ServiceStatus& status) {
   Value(text, "switchback_log_files", kGauge, status.log_files, "Files of the commit log.");
   Value(text, "switchback_log_failed", kGauge, AsFlag(status.is_log_failed),
         "1 while the log cannot be made durable, so that writes are refused.");
+  Value(text, "switchback_writes_held", kGauge, AsFlag(!status.write_hold_reason.empty()),
+        "1 while writes are refused on purpose: safe mode, or the flag READ_ONLY.");
   Value(text, "switchback_last_sequence", kGauge, status.last_sequence,
         "Number of the last acknowledged batch.");
   Value(text, "switchback_epoch", kGauge, status.epoch, "The timeline that batches belong to.");
@@ -273,7 +275,7 @@ void AddRollout(PrometheusText& text, const RolloutStatus& status) {
 
 void AddGuard(PrometheusText& text, const GuardStatus& guard) {
   text.Begin("switchback_guard_state", kGauge, "1 for the state that the guard is in.");
-  for (const char* state : {"off", "watching", "waiting", "tripped"})
+  for (const char* state : {"off", "watching", "proposed", "waiting", "tripped"})
     text.Sample(AsFlag(guard.state == state), {{"state", state}});
   Value(text, "switchback_guard_trips_total", kCounter, guard.trips,
         "Times that the guard has gone back to legacy.");

@@ -70,6 +70,40 @@ HttpResponse HandleGuardRearm(const ControlPlaneParts& parts, const std::string&
   return HandleGuardGet(parts);
 }
 
+HttpResponse HandleProposal(const ControlPlaneParts& parts, bool is_confirmed,
+                            const std::string& body) {
+  const auto document = ParseBody(body, {"proposal", "actor", "reason"});
+  if (!document) return ProblemResponse(document.error());
+  const auto asked = ParseAsked(*document);
+  if (!asked) return ProblemResponse(asked.error());
+  const auto proposal = TakeNumber(*document, "proposal", UINT64_MAX, 0);
+  if (!proposal) return ProblemResponse(proposal.error());
+  Guard& guard = parts.safety->guard();
+  const Status done = is_confirmed ? guard.Confirm(*proposal) : guard.Dismiss(*proposal);
+  if (!done && done.error().code == ErrorCode::kNotFound) return ProblemResponse(done.error());
+  parts.safety->Audit(asked->actor, is_confirmed ? "guard-confirm" : "guard-dismiss",
+                      "proposal " + std::to_string(*proposal) + ": " + asked->reason);
+  return done ? HandleGuardGet(parts) : ProblemResponse(done.error());
+}
+
+HttpResponse HandleSafeModeGet(const ControlPlaneParts& parts) {
+  const auto engaged = parts.safety->safe_mode().Current();
+  return JsonResponse({{"engaged", engaged ? LatchedJson(*engaged) : Json()},
+                       {"write_hold_reason", parts.service.GetStatus().write_hold_reason}});
+}
+
+HttpResponse HandleSafeModeLeave(const ControlPlaneParts& parts, const std::string& body) {
+  const auto document = ParseBody(body, {"id", "actor", "reason"});
+  if (!document) return ProblemResponse(document.error());
+  const auto asked = ParseAsked(*document);
+  if (!asked) return ProblemResponse(asked.error());
+  const auto id = TakeNumber(*document, "id", UINT64_MAX, 0);
+  if (!id) return ProblemResponse(id.error());
+  if (auto left = parts.safety->LeaveSafeMode(*id, asked->actor, asked->reason); !left)
+    return ProblemResponse(left.error());
+  return HandleSafeModeGet(parts);
+}
+
 HttpResponse HandleRollbackGet(const ControlPlaneParts& parts) {
   return JsonResponse(RollbackJson(*parts.safety));
 }

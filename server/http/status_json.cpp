@@ -119,6 +119,7 @@ Json ServiceStatusJson(const ServiceStatus& status) {
                      {"sync", LatencyJson(status.log_sync)}};
   document["writes"] = {{"count", status.writes},
                         {"errors", status.write_errors},
+                        {"hold_reason", status.write_hold_reason},
                         {"batches", status.batches},
                         {"queue_bytes", status.queue_bytes},
                         {"backpressure_waits", status.backpressure_waits},

@@ -7,6 +7,8 @@ import subprocess
 import threading
 import time
 
+import redis
+
 import harness
 import stores
 
@@ -141,7 +143,7 @@ class GuardTest(harness.ServerTest):
         server = self.prepared()
         answers = []
         with Readers(server) as readers:
-            for flip in range(15):
+            for flip in range(50):  # two flips each
                 server.route(100)
                 begun = time.monotonic()
                 status, answer = server.http("POST", "/v1/rollback", {"reason": f"flip {flip}"})
@@ -151,8 +153,9 @@ class GuardTest(harness.ServerTest):
                 harness.wait_until("the file says off", lambda: (
                     server.http("GET", "/v1/rollback/check")[1]["latched"] is None))
         self.assertEqual(readers.failures, [])
+        self.assertGreaterEqual(server.status()["routing"]["flips"], 100)
         answers.sort()
-        harness.report(f"rollback now: answered in {1e3 * answers[len(answers) // 2]:.1f} ms "
+        harness.report(f"rollback now, {2 * len(answers)} flips under load: answered in {1e3 * answers[len(answers) // 2]:.1f} ms "
                        f"(median), {1e3 * answers[-1]:.1f} ms at most")
         self.assertIs(json.loads(server.flags_path.read_text())[harness.FLAG]["enabled"], False)
         server.stop()
@@ -191,6 +194,74 @@ class GuardTest(harness.ServerTest):
                 server.http("GET", "/v1/rollback/check")[1]["latched"] is None))
             server.route(100)
             server.stop()
+
+    def test_assisted_it_proposes_and_a_person_confirms(self):
+        server = self.prepared({"guard": {"escalation": "assisted"}})
+        server.stop()
+        with failpoints("sqlite.read=error"):
+            server.start()
+        with Readers(server) as readers:
+            server.write_flags(True)
+            for decision in ("dismiss", "confirm"):
+                proposal = harness.wait_until("it proposes to go back",
+                                              lambda: self.guard(server)["proposal"], 10)
+                self.assertEqual(self.guard(server)["state"], "proposed")
+                self.assertEqual(server.effective(), 100)
+                self.assertEqual(self.cli(server, "rollback", decision, proposal["id"] + 1,
+                                          check=False).returncode, 1)
+                self.cli(server, "rollback", decision, "--reason", "seen")
+        self.assertEqual(readers.failures, [])
+        self.assertEqual(self.guard(server)["state"], "tripped")
+        self.assertEqual(server.effective(), 0)
+        told = self.cli(server, "history", "--json").stdout
+        self.assertIn("guard-dismiss", told)
+        self.assertIn("guard-confirm", told)
+
+    def test_a_restore_that_failed_half_way_refuses_writes_until_somebody_has_looked(self):
+        server = self.prepared()
+        backup = json.loads(self.cli(server, "backup", "create", "--json").stdout)["id"]
+        server.stop()
+        with failpoints("restore.check=error@1"):
+            server.start()
+        failed = self.cli(server, "backup", "restore", backup, "--yes", check=False)
+        self.assertEqual(failed.returncode, 1, failed.stdout)
+        for restarted in (False, True):
+            client = server.redis()
+            self.assertEqual(client.get("k1"), b"v", "reads go on")
+            with self.assertRaises(redis.exceptions.ReadOnlyError):
+                client.set("k1", "x")
+            self.assertEqual(client.delete("no such key"), 0, "it changes nothing")
+            status, problem = server.http("POST", "/v1/migration/start", {})
+            self.assertEqual((status, problem["type"].split(":")[-1].split("/")[-1]),
+                             (409, "safe-mode"), problem)
+            self.assertIn("REFUSED: safe mode", self.cli(server, "status").stdout)
+            told = self.cli(server, "rollback", "safe-mode", check=False)
+            self.assertEqual(told.returncode, 3)
+            self.assertIn("restore --undo", told.stdout)
+            if not restarted:
+                server.kill()
+                server.start()
+        self.cli(server, "restore", "--undo", "--yes")
+        self.cli(server, "rollback", "leave-safe-mode", "--reason", "looked at it")
+        self.assertEqual(server.redis().set("k1", "x"), True)
+        self.assertEqual(self.cli(server, "rollback", "leave-safe-mode", check=False).returncode, 1)
+        self.assertIn("safe-mode-leave", self.cli(server, "history", "--json").stdout)
+
+    def test_the_flag_read_only_refuses_writes_while_it_is_on(self):
+        server = self.prepared()
+        client = server.redis()
+        self.cli(server, "flags", "set", "READ_ONLY", "true")
+        def is_refused():
+            try:
+                client.set("w", "1")
+                return False
+            except redis.exceptions.ReadOnlyError:
+                return True
+        harness.wait_until("writes are refused", is_refused)
+        self.assertEqual(client.get("k1"), b"v")
+        self.assertEqual(server.http("GET", "/readyz")[0], 200)
+        self.cli(server, "flags", "set", "READ_ONLY", "false")
+        harness.wait_until("writes are taken again", lambda: not is_refused())
 
     def test_a_crash_loop_with_the_flag_on_ends_on_legacy(self):
         server = self.prepared()

@@ -99,6 +99,25 @@ class History(harness.ServerTest):
             self.assertEqual(row[5], previous)
         self.assertEqual(entries[0]["hash"], previous)
 
+    def test_what_a_person_writes_into_the_flags_file_is_told(self):
+        server = self.server().start()
+        server.redis().set("a", "1")
+        server.migrate()
+        server.write_flags({"enabled": True, "percentage": 25})
+        harness.wait_until("the flag counts", lambda: server.effective() == 25)
+        server.stop()
+        server.write_flags({"enabled": True, "percentage": 50})  # while nobody looks
+        server.start()
+        def told():
+            return [entry["record"]["detail"] for entry in self.entries(server)
+                    if entry["kind"] == "audit" and entry["record"]["action"] == "flags"]
+        harness.wait_until("the history has it", lambda: any(
+            f"{harness.FLAG} 50 % (before: {harness.FLAG} 25 %)" in text for text in told()))
+        server.stop()
+        count = len(told())
+        server.start()
+        self.assertEqual(len(told()), count, "the same content is told once")
+
     def test_tampering_is_found(self):
         server = self.server().start()
         for number in range(3):

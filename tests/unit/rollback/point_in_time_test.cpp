@@ -222,6 +222,50 @@ TEST_F(PointInTimeTest, MomentThatTheBackupIsNotBeforeIsRefused) {
   EXPECT_EQ(Stored(Role::kLegacy).size() <= 1u, true);
 }
 
+TEST_F(PointInTimeTest, MomentsAfterARestoreAreReachedFromABackupBeforeIt) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  world_.Create();  // the only one
+  std::vector<std::uint64_t> known;
+  Content of_generation_before;
+  for (int round = 0; round < 8; ++round) {
+    SCOPED_TRACE(round);
+    for (int i = 0; i < 30; ++i) {
+      Put(std::to_string(random() % 20), std::to_string(random()));
+      known.push_back(Last());
+    }
+    if (random() % 3 == 0) Trim();
+    if (random() % 4 == 0 && round > 0) {
+      Content before = std::exchange(of_generation_before, content_);
+      ASSERT_TRUE(IsOk(Run({})));
+      content_ = before;
+    } else {
+      const std::uint64_t to = known[random() % known.size()];
+      of_generation_before = content_;
+      ASSERT_TRUE(IsOk(Run({.to_sequence = to}))) << to;
+      content_ = history_.at(to);
+    }
+    EXPECT_EQ(Stored(Role::kLegacy), content_);
+    EXPECT_EQ(Stored(Role::kUnified), content_);
+  }
+  EXPECT_GE(world_.service->GetStatus().epoch, 9u);
+}
+
+TEST_F(PointInTimeTest, ATimeRightAfterARestoreIsWhatWasRestored) {
+  Put("a", "1");
+  const std::string id = world_.Create();
+  Put("a", "2");
+  world_.clock.Advance(std::chrono::minutes(1));
+  ASSERT_TRUE(IsOk(Run({.id = id})));
+  world_.clock.Advance(std::chrono::minutes(1));
+  const WallTime between = world_.clock.WallNow();
+  world_.clock.Advance(std::chrono::minutes(1));
+  Put("a", "3");
+  ASSERT_TRUE(IsOk(Run({.to_time = between})));
+  EXPECT_EQ(Stored(Role::kLegacy), (Content{{"a", "1"}}));
+}
+
 TEST_F(PointInTimeTest, AnErrorInTheReplayLeavesEverythingAsItWas) {
   world_.Create();
   for (int i = 0; i < 10; ++i) Put("a", std::to_string(i));

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "backends/sqlite_handles.hpp"
 #include "backends/store_file.hpp"
 #include "migration/backfill.hpp"
 #include "tests/unit/rollback/backup_world.hpp"
@@ -202,6 +203,30 @@ TEST_P(RestoreTest, WhatCannotBeMeantIsRefused) {
   EXPECT_FALSE(other.Finished().error);
   EXPECT_EQ(Must(other.service->CollectionNames()),
             (std::vector<std::string>{"large", "main", "users"}));
+}
+
+// SQLite replays whatever valid -wal lies beside a file that it opens.
+TEST_P(RestoreTest, AStaleWalDoesNotComeBackFromTheDead) {
+  Must(world_.service->Drain(std::chrono::minutes(1)));
+  const std::string id = world_.Create();
+  const std::string store = world_.dir.File("stranger.sqlite");
+  fs::copy_file(world_.dir.File("data/gen-1/unified.sqlite"), store);
+  const SqliteHandle database = Must(OpenSqliteWriter({.path = store}));
+  Must(ExecuteSqlite(database.get(), "CREATE TABLE stranger(x)"));
+  ASSERT_GT(fs::file_size(store + "-wal"), 0u);
+  fs::create_directories(world_.dir.File("data/gen-2"));
+  for (const std::string& place :
+       {world_.File(id, "unified.sqlite"), world_.dir.File("data/gen-2/unified.sqlite"),
+        world_.dir.File("data/gen-3/unified.sqlite")}) {
+    if (fs::exists(fs::path(place).parent_path())) fs::copy_file(store + "-wal", place + "-wal");
+  }
+
+  ASSERT_TRUE(IsOk(Restore(id)));
+
+  const std::string path = world_.service->GetStatus().followers[Index(Role::kUnified)].path;
+  const SqliteHandle restored = Must(OpenSqliteReader({.path = path}));
+  EXPECT_FALSE(ExecuteSqlite(restored.get(), "SELECT * FROM stranger").has_value());
+  EXPECT_EQ(Get("users", "1"), std::string(100, 'u'));
 }
 
 TEST_P(RestoreTest, ClientsGoOnMeanwhile) {

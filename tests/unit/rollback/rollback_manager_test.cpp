@@ -48,7 +48,7 @@ class RollbackManagerTest : public ::testing::Test {
   }
   void Open() {
     manager_.reset();
-    latch_ = RoutingLatch::Open(world_.path() + "/guard.json", *world_.service, SystemClock());
+    latch_ = OpenRoutingLatch(world_.path(), *world_.service, SystemClock());
     if (!journal_) journal_ = Must(Journal::Open(world_.path() + "/control.sqlite", SystemClock()));
     RollbackOptions options;
     options.flags_path = flags_path_;
@@ -70,7 +70,7 @@ class RollbackManagerTest : public ::testing::Test {
   std::string flags_path_;
   std::uint64_t loads_ = 0;
   std::unique_ptr<Journal> journal_;
-  std::unique_ptr<RoutingLatch> latch_;
+  std::unique_ptr<Latch> latch_;
   std::unique_ptr<RollbackManager> manager_;
 };
 
@@ -204,7 +204,7 @@ class StartWatchTest : public ::testing::Test {
   void SetUp() override {
     world_.Open();
     Must(world_.Flip(100));
-    latch_ = RoutingLatch::Open(world_.path() + "/guard.json", *world_.service, clock_);
+    latch_ = OpenRoutingLatch(world_.path(), *world_.service, clock_);
   }
   std::unique_ptr<StartWatch> Begin(bool is_flag_on = true) {
     auto watch = std::make_unique<StartWatch>(*journal_, *latch_, clock_, GuardSettings{});
@@ -216,7 +216,7 @@ class StartWatchTest : public ::testing::Test {
   const test::TempDir dir_;
   const std::unique_ptr<Journal> journal_ =
       Must(Journal::Open(dir_.File("control.sqlite"), SystemClock()));
-  std::unique_ptr<RoutingLatch> latch_;
+  std::unique_ptr<Latch> latch_;
 };
 
 TEST_F(StartWatchTest, ThreeCrashesInARowComeUpOnLegacy) {

@@ -186,6 +186,26 @@ TEST_F(DbServiceTest, HeldRoutingIsLegacyWhateverTheFlagsSay) {
   EXPECT_EQ(reads_of_unified(), 2u);
 }
 
+TEST_F(DbServiceTest, WritesThatAreHeldAreRefusedAndReadsGoOn) {
+  world_.Open();
+  Must(world_.Put("users", "a", "1"));
+  world_.service->HoldWrites(WriteHold::kSafeMode, "one");
+  world_.service->HoldWrites(WriteHold::kReadOnlyFlag, "two");
+  EXPECT_EQ(world_.service->GetStatus().write_hold_reason, "one; two");
+  const Status refused = world_.Put("users", "a", "2");
+  ASSERT_TRUE(FailsWith(refused, ErrorCode::kReadOnly));
+  EXPECT_NE(refused.error().message.find("one"), std::string::npos);
+  EXPECT_EQ(world_.Get("users", "a"), "1");
+  EXPECT_TRUE(IsOk(world_.service->Delete(world_.collection("users"), "absent")))
+      << "what changes nothing is answered";
+
+  world_.service->HoldWrites(WriteHold::kSafeMode, "");
+  EXPECT_TRUE(FailsWith(world_.Put("users", "a", "2"), ErrorCode::kReadOnly));
+  world_.service->HoldWrites(WriteHold::kReadOnlyFlag, "");
+  EXPECT_TRUE(IsOk(world_.Put("users", "a", "2")));
+  EXPECT_EQ(world_.Get("users", "a"), "2");
+}
+
 TEST_F(DbServiceTest, FlipsAreCountedAndReported) {
   world_.Open();
   Must(world_.Flip(25));

@@ -276,5 +276,61 @@ TEST(GuardSimulation, FivePercentErrorsAreFoundFast) {
   }
 }
 
+TEST(GuardMachine, ErrorsInBurstsAreAMajorFinding) {
+  World world;
+  std::vector<GuardAlert> alerts;
+  std::optional<GuardTrip> trip;
+  for (int tick = 0; tick < 300; ++tick) {
+    world.Read(Role::kLegacy, 1us, 100);
+    // Seconds that begin with a few bad moments and heal.
+    if (tick % 100 < 2) {
+      world.Fail(Role::kUnified, 20);
+    } else {
+      world.Read(Role::kUnified, 5us, 5 + (tick % 100 > 10 ? 1000 : 0));
+    }
+    const GuardVerdict verdict = world.Tick();
+    if (verdict.trip) trip = verdict.trip;
+    for (const GuardAlert& alert : verdict.alerts) {
+      if (alert.severity == GuardSeverity::kMajor) alerts.push_back(alert);
+    }
+  }
+  EXPECT_FALSE(trip);
+  ASSERT_EQ(alerts.size(), 1u) << "told once";
+  EXPECT_EQ(alerts[0].name, "error-bursts");
+  EXPECT_TRUE(alerts[0].wants_rollback);
+}
+
+TEST(GuardMachine, ReadsThatStaySlowerPastTheFloorAreAMajorFinding) {
+  for (const auto unified : {500us, 2500us}) {
+    World world;
+    std::vector<std::string> alerts;
+    for (int tick = 0; tick < 10 * 60 * 6; ++tick) {
+      world.Read(Role::kLegacy, unified == 500us ? 100us : 1800us, 100);
+      world.Read(Role::kUnified, unified, 100);
+      const GuardVerdict verdict = world.Tick();
+      EXPECT_FALSE(verdict.trip);
+      for (const GuardAlert& alert : verdict.alerts) alerts.push_back(alert.name);
+    }
+    if (unified == 500us) {
+      EXPECT_TRUE(alerts.empty()) << "within the floor nobody notices";
+    } else {
+      EXPECT_EQ(alerts, std::vector<std::string>{"slower"});
+    }
+  }
+}
+
+TEST(GuardMachine, FewErrorsAreANote) {
+  World world;
+  std::vector<GuardAlert> alerts;
+  for (int tick = 0; tick < 2000; ++tick) {
+    world.Read(Role::kUnified, 5us, 999);
+    if (tick % 2 == 0) world.Fail(Role::kUnified);
+    for (const GuardAlert& alert : world.Tick().alerts) alerts.push_back(alert);
+  }
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].severity, GuardSeverity::kMinor);
+  EXPECT_FALSE(alerts[0].wants_rollback);
+}
+
 }  // namespace
 }  // namespace switchback

@@ -30,7 +30,7 @@ class GuardTest : public ::testing::Test {
       trips_.push_back(trip);
     };
     guard_.reset();
-    latch_ = RoutingLatch::Open(world_.path() + "/guard.json", *world_.service, clock_);
+    latch_ = OpenRoutingLatch(world_.path(), *world_.service, clock_);
     guard_ = std::make_unique<Guard>(*world_.service, *latch_, clock_, settings, hooks_);
     guard_->Look();
   }
@@ -46,7 +46,7 @@ class GuardTest : public ::testing::Test {
   test::ShiftedClock clock_;
   GuardHooks hooks_;
   std::vector<GuardTrip> trips_;
-  std::unique_ptr<RoutingLatch> latch_;
+  std::unique_ptr<Latch> latch_;
   std::unique_ptr<Guard> guard_;
 };
 
@@ -150,6 +150,75 @@ TEST_F(GuardTest, ALatchThatCannotBeStoredHoldsAllTheSame) {
   EXPECT_EQ(effective(), 100);
 }
 
+TEST_F(GuardTest, AssistedItAsksAPersonFirst) {
+  GuardSettings settings;
+  settings.escalation = GuardEscalation::kAssisted;
+  int proposed = 0;
+  hooks_.on_proposal = [&](const GuardProposal&) { ++proposed; };
+  Arm(settings);
+  world_.unified->FailGets(true);
+  for (int tick = 0; tick < 20; ++tick) Tick();
+  GuardStatus status = guard_->GetStatus();
+  EXPECT_EQ(status.state, "proposed");
+  ASSERT_TRUE(status.proposal);
+  EXPECT_FALSE(status.acts_in);
+  EXPECT_EQ(effective(), 100);
+  EXPECT_EQ(proposed, 1);
+  EXPECT_TRUE(FailsWith(guard_->Confirm(status.proposal->id + 1), ErrorCode::kNotFound));
+
+  ASSERT_TRUE(IsOk(guard_->Dismiss(status.proposal->id)));
+  EXPECT_EQ(guard_->GetStatus().state, "watching");
+  for (int tick = 0; tick < 20; ++tick) Tick();
+  status = guard_->GetStatus();
+  ASSERT_TRUE(status.proposal) << "it goes on failing";
+  EXPECT_EQ(status.proposal->id, 2u);
+  ASSERT_TRUE(IsOk(guard_->Confirm(2)));
+  EXPECT_EQ(guard_->GetStatus().state, "tripped");
+  EXPECT_EQ(effective(), 0);
+  EXPECT_EQ(trips_.size(), 1u);
+}
+
+TEST_F(GuardTest, ManualItOnlyTells) {
+  GuardSettings settings;
+  settings.escalation = GuardEscalation::kManual;
+  Arm(settings);
+  world_.unified->FailGets(true);
+  for (int tick = 0; tick < 5; ++tick) Tick();
+  EXPECT_EQ(guard_->GetStatus().state, "watching");
+  ASSERT_FALSE(guard_->GetStatus().alerts.empty());
+  EXPECT_EQ(guard_->GetStatus().alerts[0].severity, GuardSeverity::kCritical);
+  EXPECT_EQ(effective(), 100);
+}
+
+TEST_F(GuardTest, AMajorFindingGoesBackInItsTimeUnlessSomebodySaysNo) {
+  std::uint64_t memory = 100 << 20;
+  hooks_.memory_bytes = [&] { return memory; };
+  const auto grow = [&] {
+    for (int look = 0; look < 200; ++look) {
+      memory += 4 << 20;
+      clock_.Advance(10s);
+      guard_->Look();
+    }
+  };
+  Arm();
+  grow();
+  ASSERT_EQ(guard_->GetStatus().state, "proposed");
+  ASSERT_TRUE(guard_->GetStatus().acts_in);
+  EXPECT_EQ(effective(), 100);
+  ASSERT_TRUE(IsOk(guard_->Dismiss(guard_->GetStatus().proposal->id)));
+  clock_.Advance(2h);
+  guard_->Look();
+  EXPECT_EQ(effective(), 100);
+
+  Arm();
+  grow();
+  ASSERT_EQ(guard_->GetStatus().state, "proposed");
+  clock_.Advance(1h);
+  guard_->Look();
+  EXPECT_EQ(guard_->GetStatus().state, "tripped");
+  EXPECT_EQ(effective(), 0);
+}
+
 TEST_F(GuardTest, AnOperatorsWordDoesNotReplaceATrip) {
   const Latched trip = Must(latch_->Engage(kLatchByGuard, "errors", "{}"));
   EXPECT_EQ(Must(latch_->Engage(kLatchByOperator, "to be sure", "{}")).id, trip.id);
@@ -157,7 +226,8 @@ TEST_F(GuardTest, AnOperatorsWordDoesNotReplaceATrip) {
 }
 
 TEST_F(GuardTest, AFileThatCannotBeReadHolds) {
-  for (const char* content : {"", "{", "[]", "{\"last_id\": -1}", "null"}) {
+  for (const char* content : {"", "{", "[]", "{\"last_id\": -1}", "null",
+                              R"({"last_id": 1, "engaged": null, "checksum": "0123"})"}) {
     std::ofstream(world_.path() + "/guard.json") << content;
     Arm();
     EXPECT_EQ(effective(), 0) << content;

@@ -1,11 +1,12 @@
-// Keeps every key on legacy whatever the flags say, also over restarts, until somebody lets go:
-// what a guard that tripped, a crash loop or an operator wants.
+// Holds something back until a person lets go, also over restarts: all keys on legacy whatever the
+// flags say (after a guard's trip, a crash loop, an operator's word), or all writes (safe mode).
 //
-// In a file of its own, <data-dir>/guard.json, so that it holds when nothing else can be read. A
-// file that cannot be read holds, too: when in doubt, legacy.
+// In a file of its own, so that it holds when nothing else can be read. A file that cannot be read
+// holds, too: when in doubt, the safe side.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +14,7 @@
 #include "common/clock.hpp"
 #include "common/result.hpp"
 #include "common/sync.hpp"
-#include "service/db_service.hpp"
+#include "rollback/latch_file.hpp"
 
 namespace switchback {
 
@@ -29,30 +30,37 @@ struct Latched {
   std::string detail;  // JSON object: what led to it
 };
 
+struct LatchOptions {
+  std::string path;
+  // Puts the reason into force, "" ends it. Called under the latch's lock; must not block.
+  std::function<void(const std::string& reason)> hold;
+  // For the log and for people: "every key goes to legacy", "writes are refused".
+  std::string effect;
+};
+
 // Thread-safe.
-class RoutingLatch {
+class Latch {
  public:
-  // Engages what the file says. Before any flag is published; `service` and `clock` outlive it.
-  static std::unique_ptr<RoutingLatch> Open(const std::string& path, DbService& service,
-                                            const Clock& clock);
+  // Engages what the file says. Before whatever it holds back may begin; `clock` outlives it.
+  static std::unique_ptr<Latch> Open(LatchOptions options, const Clock& clock);
 
   // In force at once and durable on return; gives what is engaged then. An operator's word does not
   // replace one that is engaged already. An error means that it is in force and would not outlive a
   // restart.
   Result<Latched> Engage(const std::string& cause, const std::string& reason,
                          const std::string& detail) SB_EXCLUDES(mutex_);
-  // The flags count again. kNotFound: nothing is engaged, or not that one.
+  // Ends it. kNotFound: nothing is engaged, or not that one.
   Status Release(std::uint64_t id) SB_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<Latched> Current() const SB_EXCLUDES(mutex_);
 
  private:
-  RoutingLatch(std::string path, DbService& service, const Clock& clock)
-      : path_(std::move(path)), service_(service), clock_(clock) {}
+  Latch(LatchOptions options, const Clock& clock)
+      : options_(std::move(options)), file_(options_.path), clock_(clock) {}
   void Load() SB_EXCLUDES(mutex_);
   Status Store() SB_REQUIRES(mutex_);
 
-  const std::string path_;
-  DbService& service_;
+  const LatchOptions options_;
+  const LatchFile file_;
   const Clock& clock_;
   mutable Mutex mutex_;
   std::uint64_t last_id_ SB_GUARDED_BY(mutex_) = 0;
