@@ -64,6 +64,7 @@ SqliteBackend::~SqliteBackend() {
   } else {
     LogError("SQLite close: {}; the WAL stays for them", closed.error().message);
   }
+  CloseFormer();
   CloseDatabase();
 }
 
@@ -113,21 +114,33 @@ Status SqliteBackend::OpenWriter() {
 
 // The last connection's close runs a checkpoint and removes the WAL; TRUNCATE before it says
 // whether that worked.
-void SqliteBackend::CloseDatabase() noexcept {
-  if (db_ == nullptr) return;
-  bool is_complete = false;
-  if (auto done = Checkpoint(SQLITE_CHECKPOINT_TRUNCATE, is_complete); !done) {
-    LogWarning("SQLite checkpoint at close: {}", done.error().message);
-  }
+SqliteBackend::Former SqliteBackend::TakeDatabase() noexcept {
   writer_.reset();
   write_state_.reset();
   data_version_.reset();
-  db_.reset();
-  if (is_attached_ && is_complete && !is_broken_ && !is_foreign_ && !is_detached_) {
-    if (auto sealed = WriteSqliteSeal(database_->options.path); !sealed) {
-      LogWarning("SQLite: {}", sealed.error().message);
-    }
+  if (db_ != nullptr) sqlite3_wal_hook(db_.get(), nullptr, nullptr);
+  const bool is_ours = is_attached_ && !is_broken_ && !is_foreign_ && !is_detached_;
+  return {std::move(db_), database_->options.path, is_ours};
+}
+
+void SqliteBackend::CloseAndSeal(Former former) noexcept {
+  if (former.db == nullptr) return;
+  bool is_complete = false;
+  auto done = Failpoint("sqlite.checkpoint");
+  if (done) {
+    int wal_pages = 0;
+    int moved_pages = 0;
+    const int error = sqlite3_wal_checkpoint_v2(former.db.get(), "main", SQLITE_CHECKPOINT_TRUNCATE,
+                                                &wal_pages, &moved_pages);
+    is_complete = error == SQLITE_OK && wal_pages == moved_pages;
+    if (error != SQLITE_OK && error != SQLITE_BUSY)
+      done = FailSqlite(former.db.get(), "checkpoint", error);
   }
+  if (!done) LogWarning("SQLite checkpoint at close: {}", done.error().message);
+  former.db.reset();
+  if (!former.is_ours || !is_complete) return;
+  if (auto sealed = WriteSqliteSeal(former.path); !sealed)
+    LogWarning("SQLite: {}", sealed.error().message);
 }
 
 Status SqliteBackend::CheckOpen() const {
@@ -182,6 +195,7 @@ Status SqliteBackend::CheckDataVersion() {
 // Also the moment to notice that writes pause. Pages in the WAL are read by pread, those in the
 // database through the map, four times as fast: so what is left in the WAL is moved then.
 Status SqliteBackend::CheckAlone() {
+  CloseFormer();
   SB_RETURN_IF_ERROR(CheckOpen());
   SB_RETURN_IF_ERROR(CheckDataVersion());
   const bool is_idle = !has_applied_since_check_;
@@ -384,11 +398,14 @@ Status SqliteBackend::MoveTo(const std::string& path) {
   SB_RETURN_IF_ERROR(parked.status());
   database_->gate.DropAllHandles();
   database_->is_open = false;
-  CloseDatabase();
-  const std::string before = std::exchange(database_->options.path, path);
+  CloseFormer();
+  former_ = TakeDatabase();
+  database_->options.path = path;
   auto opened = OpenDatabase();
   if (opened) return {};
-  database_->options.path = before;
+  CloseDatabase();
+  database_->options.path = former_.path;
+  CloseFormer();
   SB_RETURN_IF_ERROR(OpenDatabase());
   return opened;
 }

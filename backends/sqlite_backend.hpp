@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backends/backend.hpp"
@@ -51,7 +52,7 @@ class SqliteBackend final : public Backend, private SqlStore {
   // synchronous=FULL does at each commit, and unlike a checkpoint no reader can prevent it.
   Status MakeDurable() override;
   Result<StoreState> State() override;
-  // Runs a checkpoint when nothing was applied since the previous call.
+  // Runs a checkpoint when nothing was applied since the previous call. Closes what MoveTo left.
   Status CheckAlone() override;
   // Reads the tables anew, since a foreign process may have made or dropped some.
   Status AcceptForeign() override;
@@ -60,6 +61,8 @@ class SqliteBackend final : public Backend, private SqlStore {
   // keeps the file and what they made, and empties the collections in transactions of a bounded
   // size.
   Status Reset() override;
+  // The database of before is left open: its last checkpoint takes time that those who wait for
+  // this call don't have. The next CheckAlone closes it; until then nobody may open it.
   Status MoveTo(const std::string& path) override;
   Status Detach() override;
   [[nodiscard]] const std::vector<UnservableCollection>& unservable() const override;
@@ -83,7 +86,15 @@ class SqliteBackend final : public Backend, private SqlStore {
   Status EmptyTable(const std::string& table);
   Status OpenDatabase();
   Status OpenWriter();
-  void CloseDatabase() noexcept;
+  struct Former {
+    SqliteHandle db;
+    std::string path;
+    bool is_ours = false;  // no foreign commit, no unknown outcome
+  };
+  Former TakeDatabase() noexcept;
+  static void CloseAndSeal(Former former) noexcept;
+  void CloseDatabase() noexcept { CloseAndSeal(TakeDatabase()); }
+  void CloseFormer() noexcept { CloseAndSeal(std::exchange(former_, {})); }
   Result<std::int64_t> DataVersion();
   Status CheckDataVersion();
   void MarkForeign();
@@ -104,6 +115,7 @@ class SqliteBackend final : public Backend, private SqlStore {
 
   const std::shared_ptr<SqliteDatabase> database_;
   SqliteHandle db_;
+  Former former_;
   std::unique_ptr<SqliteEffectWriter> writer_;
   StatementHandle write_state_;
   StatementHandle data_version_;

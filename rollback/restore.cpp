@@ -22,6 +22,19 @@
 namespace switchback {
 namespace {
 
+Status AdoptStores(const std::vector<ReplayTarget>& targets) {
+  std::vector<Status> outcomes(targets.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    threads.emplace_back([&target = targets[i], &outcome = outcomes[i]] {
+      outcome = AdoptStore(target.engine, target.path);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Status& outcome : outcomes) SB_RETURN_IF_ERROR(outcome);
+  return {};
+}
+
 // Removes a generation that was not gone over to.
 class UnusedGeneration {
  public:
@@ -42,6 +55,15 @@ Result<std::uint64_t> FreeBytes(const std::string& path) {
   struct statvfs info {};
   if (::statvfs(path.c_str(), &info) != 0) return FailErrno("statvfs " + path, errno);
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+std::vector<std::string> GenerationPaths(const std::string& data_dir) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(data_dir, error)) {
+    if (entry.path().filename().string().rfind("gen-", 0) == 0) paths.push_back(entry.path());
+  }
+  return paths;
 }
 
 bool IsFilling(const ServiceStatus& status) {
@@ -128,10 +150,10 @@ EpochRecord Restore::Epochs() const {
 
 Result<std::vector<LogPiece>> Restore::AllPieces() const {
   std::vector<LogPiece> pieces;
-  const ServiceStatus status = service_.GetStatus();
-  for (const std::string& generation : {status.previous_generation, status.generation}) {
-    if (generation.empty()) continue;
-    const auto live = InspectLogDirectory(DataDirectory() + "/" + generation + "/log");
+  // Also of those that stay only because their stores are in use again: an undo begins a log of its
+  // own.
+  for (const std::string& generation : GenerationPaths(DataDirectory())) {
+    const auto live = InspectLogDirectory(generation + "/log");
     if (!live) return live;
     for (LogPiece piece : *live) {
       if (options_.archive != nullptr)
@@ -193,11 +215,11 @@ Status Restore::FindWay(const RestoreRequest& request, LogMoment moment,
     if (!is_there) {
       const auto origin = OriginOf(origins, moment);
       if (!origin && asked)
-        return Fail(ErrorCode::kRefused,
-                    fmt::format("backup {} stands at batch {} of epoch {}: batch {} of epoch {} "
-                                "does not come after it",
-                                asked->id, asked->sequence, asked->epoch, target.sequence,
-                                target.epoch));
+        return Fail(
+            ErrorCode::kRefused,
+            fmt::format("backup {} stands at batch {} of epoch {}: batch {} of epoch {} "
+                        "does not come after it",
+                        asked->id, asked->sequence, asked->epoch, target.sequence, target.epoch));
       if (!origin) return Fail(origin.error());
       after = *origin->begins_after;
       before = origin->from;
@@ -395,14 +417,14 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
 
 Status Restore::GoForth(const RestoreRequest& request, const Source& source,
                         const std::string& path, BackupProgress& progress) {
-  if (source.legs.empty()) return {};
-  progress.SetStage("replay");
-  SB_RETURN_IF_ERROR(Failpoint("restore.replay"));
   std::vector<ReplayTarget> targets;
   for (const Role role : kRoles) {
     const bool is_there = request.from || source.manifest.half(role) != nullptr;
     if (is_there) targets.push_back({EngineOf(role), StorePath(path, role)});
   }
+  if (source.legs.empty()) return AdoptStores(targets);
+  progress.SetStage("replay");
+  SB_RETURN_IF_ERROR(Failpoint("restore.replay"));
   for (const Leg& leg : source.legs)
     SB_RETURN_IF_ERROR(ReplayPieces(leg.pieces, leg.after, leg.until.sequence, targets,
                                     path + "/replay.tmp", progress.Step()));

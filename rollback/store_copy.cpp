@@ -45,6 +45,17 @@ Result<std::unique_ptr<Backend>> OpenStoreAt(std::string_view engine, const std:
   return std::unique_ptr<Backend>(*std::move(store));
 }
 
+Status AdoptStore(std::string_view engine, const std::string& path) {
+  CollectionCatalog catalog;
+  auto store = OpenStoreAt(engine, path, catalog);
+  if (!store) return Fail(WithContext(store.error(), path));
+  SB_RETURN_IF_ERROR((*store)->AcceptForeign());
+  const auto state = (*store)->State();
+  if (!state) return Fail(state.error());
+  SB_RETURN_IF_ERROR((*store)->Apply({}, *state));
+  return (*store)->MakeDurable();
+}
+
 Status CopyStore(std::string_view from_engine, const std::string& from, std::string_view to_engine,
                  const std::string& to, const ReadView::CopyStep& step) {
   CollectionCatalog catalog;

@@ -45,8 +45,12 @@ Status Follower::BeginEpoch(std::uint64_t epoch, std::uint64_t sequence) {
   if (committed_.log_id.empty() || committed_.is_filling) return {};
   StoreState state = StateAt(sequence);
   state.epoch = epoch;
-  SB_RETURN_IF_ERROR(backend_->AcceptForeign());
-  SB_RETURN_IF_ERROR(backend_->Apply({}, state));
+  Status begun = backend_->Apply({}, state);
+  if (!begun && begun.error().code == ErrorCode::kForeignWrite) {  // a copy that nobody adopted
+    SB_RETURN_IF_ERROR(backend_->AcceptForeign());
+    begun = backend_->Apply({}, state);
+  }
+  SB_RETURN_IF_ERROR(begun);
   SB_RETURN_IF_ERROR(backend_->MakeDurable());
   return ReadCommitted();
 }

@@ -146,6 +146,14 @@ Status DbServiceImpl::SwitchGeneration(const std::string& name,
   };
   const Status switched = follower(Role::kLegacy).RunParked(with_legacy, wait_max);
   UpdateRouting();
+  // Closes the file of before, now that nobody waits for it.
+  const auto look = [&]() -> Status {
+    if (auto checked = follower(Role::kUnified).backend().CheckAlone(); !checked)
+      LogWarning("unified store: {}", checked.error().message);
+    return {};
+  };
+  if (auto looked = follower(Role::kUnified).RunParked(look, wait_max); !looked && switched)
+    LogWarning("unified store: {}", looked.error().message);
   return switched;
 }
 

@@ -100,6 +100,7 @@ void GuardMachine::Reset() {
   ramp_.Reset();
   major_.Reset();
   has_tripped_ = has_alerted_both_ = has_alerted_ramp_ = false;
+  ramp_tripped_at_.reset();
 }
 
 std::vector<GuardStreamStatus> GuardMachine::Streams() const {
@@ -116,7 +117,7 @@ GuardVerdict GuardMachine::Tick(const GuardSample& sample) {
     WatchCorruption(sample, verdict);
     for (Stream& stream : streams_) Step(stream, sample, verdict);
   }
-  WatchRamp(verdict);
+  WatchRamp(sample, verdict);
   if (!has_tripped_) {
     for (GuardAlert& alert : major_.Look(sample)) verdict.alerts.push_back(std::move(alert));
   }
@@ -270,12 +271,17 @@ void GuardMachine::WatchCorruption(const GuardSample& sample, GuardVerdict& verd
   }
 }
 
-void GuardMachine::WatchRamp(GuardVerdict& verdict) {
+// Too few for long enough: what trips does so within seconds.
+void GuardMachine::WatchRamp(const GuardSample& sample, GuardVerdict& verdict) {
   if (!ramp_.has_tripped()) {
-    has_alerted_ramp_ = false;
+    ramp_tripped_at_.reset();
+    if (ramp_.sum() == 0) has_alerted_ramp_ = false;
     return;
   }
-  if (has_tripped_ || std::exchange(has_alerted_ramp_, true)) return;
+  if (!ramp_tripped_at_) ramp_tripped_at_ = sample.now;
+  const bool is_worse = has_tripped_ || has_alerted_both_;
+  if (is_worse || has_alerted_ramp_ || sample.now - *ramp_tripped_at_ < kWindow) return;
+  has_alerted_ramp_ = true;
   verdict.alerts.push_back(
       {GuardSeverity::kMinor, "few-errors",
        fmt::format("unified has more errors than a rollout may go on with ({:.3f} %), and fewer "

@@ -81,7 +81,7 @@ class GuardMachine {
   void AdaptRates();
   void Step(Stream& stream, const GuardSample& sample, GuardVerdict& verdict);
   void WatchCorruption(const GuardSample& sample, GuardVerdict& verdict);
-  void WatchRamp(GuardVerdict& verdict);
+  void WatchRamp(const GuardSample& sample, GuardVerdict& verdict);
   void WatchMemory(const GuardSample& sample, GuardVerdict& verdict);
   [[nodiscard]] bool BothFail() const;
   Stream& Of(GuardStream stream) { return streams_[Index(stream)]; }
@@ -105,6 +105,7 @@ class GuardMachine {
   bool has_alerted_both_ = false;
   bool has_alerted_memory_ = false;
   bool has_alerted_ramp_ = false;
+  std::optional<SteadyTime> ramp_tripped_at_;
   bool has_tripped_ = false;
 };
 

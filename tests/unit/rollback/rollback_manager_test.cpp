@@ -8,6 +8,7 @@
 #include "common/file.hpp"
 #include "flags/flag_file.hpp"
 #include "rollback/guard/start_watch.hpp"
+#include "rollback/latches.hpp"
 #include "tests/support/failpoints.hpp"
 #include "tests/support/service_world.hpp"
 

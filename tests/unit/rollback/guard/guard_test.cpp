@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "common/file.hpp"
+#include "rollback/latches.hpp"
 #include "tests/support/failpoints.hpp"
 #include "tests/support/service_world.hpp"
 
