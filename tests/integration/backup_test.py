@@ -108,6 +108,28 @@ class BackupTest(harness.ServerTest):
             self.assertEqual(rows, len(default))
             self.assertEqual((to / "unified.sqlite").stat().st_mode & 0o777, 0o600)
 
+    def test_lmdb_does_not_grow_while_its_pages_are_held(self):
+        server = self.server(config={"backup_bytes_per_second": 10_000_000}).start()
+        pipe = server.redis().pipeline(transaction=False)
+        for i in range(20000):
+            pipe.set(f"k0:{i}", os.urandom(500))
+        pipe.execute()
+        self.assertEqual(server.http("POST", "/v1/drain", {})[0], 200)
+        store = server.data / "gen-1/legacy/data.mdb"
+        with Writers(server, count=4) as writers:
+            def grows():  # until what writing itself needs is there
+                size, applied = store.stat().st_size, server.follower("legacy")["applied_sequence"]
+                harness.wait_until("much of it is applied", lambda: (
+                    server.follower("legacy")["applied_sequence"] > applied + 3000), 60)
+                return store.stat().st_size > size
+            harness.wait_until("LMDB has its size", lambda: not grows(), 60)
+            before, written = store.stat().st_size, writers.written
+            self.backup(server, "create")
+            after = store.stat().st_size
+        self.assertGreater(writers.written, written + 500)
+        harness.report(f"backup under load: LMDB grew by {100 * (after / before - 1):.1f} %")
+        self.assertLessEqual(after, 1.1 * before)
+
     def test_one_flipped_bit_is_found_and_remembered(self):
         server = self.prepared()
         made = self.backup(server, "create")
