@@ -37,6 +37,7 @@ std::optional<PathParameters> MatchPattern(std::string_view pattern, std::string
     if (!decoded || decoded->empty()) return std::nullopt;
     parameters.push_back(*std::move(decoded));
   }
+  if (!path.empty()) return std::nullopt;  // "/" is not the beginning of every path
   return parameters;
 }
 

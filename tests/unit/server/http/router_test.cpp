@@ -44,6 +44,14 @@ TEST(Router, MatchesWholePathsOnly) {
     EXPECT_EQ(FoundStatus("GET", path), 0u) << path;
 }
 
+TEST(Router, TheRootIsThatPathAlone) {
+  const Router router({NamedRoute("GET", "/", 201)});
+
+  EXPECT_TRUE(std::holds_alternative<Router::Match>(router.Find("GET", "/")));
+  for (const char* path : {"/a", "/index.html", "//", ""})
+    EXPECT_FALSE(std::holds_alternative<Router::Match>(router.Find("GET", path))) << path;
+}
+
 TEST(Router, DecodesParameters) {
   const Router router = TestRouter();
 
