@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "flags/explain.hpp"
 #include "flags/flag_file.hpp"
 #include "flags/flag_json.hpp"
 #include "server/cli/commands.hpp"
@@ -13,6 +14,7 @@
 #include "server/cli/server_api.hpp"
 #include "server/endpoints.hpp"
 #include "server/errors.hpp"
+#include "server/http/query.hpp"
 #include "server/process.hpp"
 
 namespace switchback {
@@ -28,6 +30,8 @@ struct FlagsOptions {
   std::optional<double> percentage;
   std::string reason;
   bool is_unverified_allowed = false;
+  std::string key;
+  std::string collection;
 };
 
 // Whether no server was reached at all: then the file alone is enough.
@@ -138,6 +142,54 @@ int SetFlag(const FlagsOptions& options) {
   return SetInFile(options, FlagsPathOf(options.server.data_dir));
 }
 
+// ---- explain
+
+Result<Json> ExplainFromFile(const std::string& path, const FlagsOptions& options) {
+  auto flags = LoadFlagFile(path);
+  if (!flags && flags.error().code != ErrorCode::kNotFound) return Fail(flags.error());
+  FlagMap known = flags ? *flags : FlagMap{};
+  known.try_emplace(std::string(kUnifiedFlagName));
+  const auto flag = known.find(options.name);
+  if (flag == known.end()) return Fail(ErrorCode::kNotFound, "no flag " + options.name);
+  Json document{{"name", options.name}};
+  const FlagExplanation explanation = ExplainFlag(flag->second, options.key);
+  document.update(Json::parse(FlagExplanationToJson(explanation), nullptr, false));
+  return document;
+}
+
+// As ReadFlags: only the server knows which store answers in the end.
+Result<Json> ReadExplanation(const FlagsOptions& options) {
+  if (!options.file.empty()) return ExplainFromFile(options.file, options);
+  auto api = ServerApi::Find(options.server);
+  std::string path =
+      "/v1/flags/" + PercentEncode(options.name) + "/explain?key=" + PercentEncode(options.key);
+  if (!options.collection.empty()) path += "&collection=" + PercentEncode(options.collection);
+  auto explanation = api ? api->Get(path) : Result<Json>(Fail(api.error()));
+  if (explanation || options.server.data_dir.empty() || !IsUnreachable(explanation.error()))
+    return explanation;
+  return ExplainFromFile(FlagsPathOf(options.server.data_dir), options);
+}
+
+int Explain(const FlagsOptions& options) {
+  auto read = ReadExplanation(options);
+  if (!read) return ReportError(read.error(), options.server.is_json);
+  if (options.server.is_json) {
+    PrintJson(*read);
+    return kExitDone;
+  }
+  const Json& explanation = *read;
+  std::cout << "entity  " << explanation.value("entity", explanation.value("entity_base64", ""))
+            << "\nbucket  " << FormatPercent(explanation.value("bucket", 0.0)) << " of 100\n"
+            << "flag    " << (explanation.value("is_on", false) ? "on" : "off") << ": "
+            << explanation.value("text", "") << "\n";
+  if (!explanation.contains("store")) return kExitDone;
+  const Json& store = explanation["store"];
+  std::cout << "store   " << (store.is_string() ? store.get<std::string>() : "none");
+  const std::string reason = explanation.value("reason", "");
+  std::cout << (reason.empty() ? "" : " (" + reason + ")") << "\n";
+  return kExitDone;
+}
+
 int Watch(const FlagsOptions& options) {
   if (!options.file.empty()) return WatchFlagFile(options.file, options.server.is_json);
   if (!options.server.data_dir.empty() && options.server.url.empty())
@@ -159,6 +211,7 @@ void AddFlagsCommand(CLI::App& app, int& exit_code) {
       "Examples:\n"
       "  switchback flags set USE_UNIFIED_DB_SERVICE true --percentage 25 --data-dir D\n"
       "  switchback flags set USE_UNIFIED_DB_SERVICE false --data-dir D    # the rollback\n"
+      "  switchback flags explain '{tenant-a}:msg:1' --data-dir D    # which store, and why\n"
       "  switchback flags watch --data-dir D");
   auto options = std::make_shared<FlagsOptions>();
 
@@ -180,6 +233,18 @@ void AddFlagsCommand(CLI::App& app, int& exit_code) {
       "A server that runs on the data directory is asked first: a flip to a store that is not in\n"
       "sync is refused with exit code 3. Without a server the file is edited.");
   set->callback([options, &exit_code] { exit_code = SetFlag(*options); });
+
+  CLI::App* explain = flags->add_subcommand("explain", "Say which store a key gets, and why");
+  explain->add_option("KEY", options->key, "The key")->required();
+  explain->add_option("--flag", options->name, "The flag [USE_UNIFIED_DB_SERVICE]");
+  explain->add_option("--collection", options->collection,
+                      "Its collection, while a migration goes collection by collection");
+  AddSource(*explain, *options);
+  explain->footer("Without a server the flags file alone is asked: what the flag says, not more.");
+  explain->callback([options, &exit_code] {
+    if (options->name.empty()) options->name = kUnifiedFlagName;
+    exit_code = Explain(*options);
+  });
 
   CLI::App* watch = flags->add_subcommand("watch", "Print a line at each change until stopped");
   AddSource(*watch, *options);

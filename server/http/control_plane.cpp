@@ -188,6 +188,10 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
       {"GET", "/v1/flags", [&](Request, Parameters) { return HandleFlagList(parts); }},
       {"GET", "/v1/flags/{name}",
        [&](Request, Parameters path) { return HandleFlagGet(parts, path[0]); }},
+      {"GET", "/v1/flags/{name}/explain",
+       [&](Request request, Parameters path) {
+         return HandleFlagExplain(parts, path[0], request.query);
+       }},
       Blocking({"PUT", "/v1/flags/{name}",
                 [&](Request request, Parameters path) {
                   return HandleFlagPut(parts, path[0], request.body);

@@ -1,7 +1,12 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/limits.hpp"
 #include "common/log.hpp"
+#include "flags/explain.hpp"
 #include "flags/flag_file.hpp"
 #include "flags/flag_json.hpp"
 #include "flags/share.hpp"
@@ -10,6 +15,7 @@
 #include "server/http/handlers.hpp"
 #include "server/http/json_response.hpp"
 #include "server/http/problem.hpp"
+#include "server/http/query.hpp"
 #include "server/http/status_json.hpp"
 
 namespace switchback {
@@ -131,7 +137,72 @@ void NoteChange(const ControlPlaneParts& parts, const std::string& actor, const 
     LogWarning("the journal does not tell of the flag: {}", noted.error().message);
 }
 
+// Whether that store may answer for the collection; "" = for one that both hold.
+bool Serves(const FollowerStatus& follower, const std::string& collection) {
+  const auto& held = follower.collections;
+  return follower.state == FollowerState::kInSync &&
+         (collection.empty() || held.empty() ||
+          std::find(held.begin(), held.end(), collection) != held.end());
+}
+
+// Which store answers for a key that the flag sends to `asked`, and why it is not that one.
+Json AnsweringJson(const ServiceStatus& status, Role asked, const std::string& collection) {
+  const bool is_held_back = status.routing.is_refused && asked == Role::kUnified;
+  const Role desired = is_held_back ? Role::kLegacy : asked;
+  const bool is_served = Serves(status.followers[Index(desired)], collection);
+  const bool is_other = !is_served && Serves(status.followers[Index(Other(desired))], collection);
+  std::string reason = is_held_back ? status.routing.reason : "";
+  if (!is_served) {
+    reason = fmt::format("{} is not in sync, or does not hold the collection", RoleName(desired));
+    if (!is_other) reason += "; nor is the other one";
+  }
+  Json json{{"asked_store", RoleName(asked)}, {"store", nullptr}, {"reason", reason}};
+  if (is_served || is_other) json["store"] = RoleName(is_served ? desired : Other(desired));
+  return json;
+}
+
+struct ExplainQuery {
+  std::string key;
+  std::string collection;
+};
+
+Result<ExplainQuery> ParseExplain(const std::string& text) {
+  const auto query = ParseQuery(text);
+  if (!query) return Fail(query.error());
+  ExplainQuery explain;
+  for (const auto& [name, value] : *query) {
+    if (name != "key" && name != "collection")
+      return Fail(ErrorCode::kInvalidArgument, "unknown parameter " + Printable(name));
+    (name == "key" ? explain.key : explain.collection) = value;
+  }
+  if (explain.key.empty() || explain.key.size() > kKeyBytesMax)
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"key\" must have 1 to {} bytes, percent-encoded", kKeyBytesMax));
+  return explain;
+}
+
 }  // namespace
+
+HttpResponse HandleFlagExplain(const ControlPlaneParts& parts, const std::string& name,
+                               const std::string& text) {
+  const auto query = ParseExplain(text);
+  if (!query) return ProblemResponse(query.error());
+  const auto snapshot = parts.service.flags().Current();
+  const FlagMap flags = ShownFlags(*snapshot);
+  const auto flag = flags.find(name);
+  if (flag == flags.end())
+    return ProblemResponse(404, "not-found", "the flags file names no flag " + Printable(name));
+  const FlagExplanation explanation = ExplainFlag(flag->second, query->key);
+  Json document{{"name", name}, {"collection", query->collection}};
+  document.update(Json::parse(FlagExplanationToJson(explanation), nullptr, false));
+  if (name == kUnifiedFlagName) {
+    document.update(AnsweringJson(parts.service.GetStatus(),
+                                  explanation.is_on ? Role::kUnified : Role::kLegacy,
+                                  query->collection));
+  }
+  document["revision"] = snapshot->revision;
+  return JsonResponse(document);
+}
 
 HttpResponse HandleFlagList(const ControlPlaneParts& parts) {
   const auto snapshot = parts.service.flags().Current();

@@ -23,6 +23,10 @@ HttpResponse HandleEvents(const ControlPlaneParts& parts, const HttpRequest& req
 HttpResponse HandleFlagList(const ControlPlaneParts& parts);
 // GET /v1/flags/{name}: 404 for a flag that no file names, but for the unified flag.
 HttpResponse HandleFlagGet(const ControlPlaneParts& parts, const std::string& name);
+// GET /v1/flags/{name}/explain?key=&collection=: what the flag says about one key, and why; of the
+// unified flag also which store answers.
+HttpResponse HandleFlagExplain(const ControlPlaneParts& parts, const std::string& name,
+                               const std::string& query);
 // PUT /v1/flags/{name} {"enabled": bool, "percentage"?: number, "reason"?: string}: edits the flags
 // file and publishes it. 409 leaves the file as it is.
 HttpResponse HandleFlagPut(const ControlPlaneParts& parts, const std::string& name,

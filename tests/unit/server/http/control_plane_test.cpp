@@ -130,6 +130,32 @@ TEST_F(ControlPlaneTest, SaysWhatIsWrongWithPathAndMethod) {
   EXPECT_EQ(wrong.headers[0], std::make_pair(std::string("Allow"), std::string("GET, HEAD")));
 }
 
+TEST_F(ControlPlaneTest, ExplainsWhichStoreAKeyGets) {
+  Ask("PUT", kFlagPath, R"({"enabled": true})");
+
+  const Json on = AskJson("GET", std::string(kFlagPath) + "/explain", "");
+  EXPECT_EQ(on["status"], 400) << "no key";
+  HttpRequest request;
+  request.method = "GET";
+  request.path = std::string(kFlagPath) + "/explain";
+  request.query = "key=%7Btenant%7D%3A1&collection=users";
+  request.headers = {{"host", "localhost"}};
+  const auto explain = [&] { return Json::parse(control_plane_.Handle(request).body); };
+  Json answer = explain();
+  EXPECT_EQ(answer["entity"], "tenant");
+  EXPECT_EQ(answer["cause"], "below-share");
+  EXPECT_EQ(answer["store"], "unified");
+
+  service_.status.followers[Index(Role::kUnified)].collections = {"orders"};
+  EXPECT_EQ(explain()["store"], "legacy") << "unified does not hold it";
+  service_.status.followers[Index(Role::kUnified)].collections.clear();
+  service_.may_apply = Fail(ErrorCode::kRefused, "not filled yet");
+  answer = explain();
+  EXPECT_EQ(answer["asked_store"], "unified");
+  EXPECT_EQ(answer["store"], "legacy");
+  EXPECT_EQ(answer["reason"], "not filled yet");
+}
+
 TEST_F(ControlPlaneTest, ShowsTheUnifiedFlagAlsoWhenNoFileNamesIt) {
   const Json flag = AskJson("GET", kFlagPath);
   const Json list = AskJson("GET", "/v1/flags");
