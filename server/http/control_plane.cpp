@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "server/http/console_files.hpp"
 #include "server/http/handlers.hpp"
 #include "server/http/problem.hpp"
 #include "server/safety.hpp"
@@ -173,6 +174,17 @@ void AddRolloutRoutes(const ControlPlaneParts& parts, std::vector<Route>& routes
   }
 }
 
+// The console's files. Open: they hold nothing of this server's, and the page has to be there
+// before it can ask for the token.
+void AddConsoleRoutes(std::vector<Route>& routes) {
+  for (const ConsoleFile& file : ConsoleFiles()) {
+    routes.push_back(Open(
+        {"GET", std::string(file.path), [&file](const HttpRequest& request, const PathParameters&) {
+           return HandleConsoleFile(file, request);
+         }}));
+  }
+}
+
 // Every route there is. `parts` and `is_stopping` are those of the control plane itself.
 std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
   using Request = const HttpRequest&;
@@ -243,6 +255,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
   if (parts.safety != nullptr) AddSafetyRoutes(parts, routes);
   AddRolloutRoutes(parts, routes);
   AddHistoryRoutes(parts, routes);
+  AddConsoleRoutes(routes);
   return routes;
 }
 

@@ -6,6 +6,12 @@
 
 namespace switchback {
 
+struct ConsoleFile;
+
+// GET / and GET /console/...: a file of the console, compressed for those who accept that; 304 for
+// those who have it.
+HttpResponse HandleConsoleFile(const ConsoleFile& file, const HttpRequest& request);
+
 // GET /healthz: the process is alive and answers.
 HttpResponse HandleHealth();
 // GET /readyz: 200 when reads and writes can be served, else 503 with the reasons.
