@@ -29,7 +29,11 @@ export async function rollBackNow() {
       ),
       !check.can_roll_back && notice("bad", h("p", {}, "It will be refused: ", check.reason)),
       check.batches_behind > 0 &&
-        notice("warn", `LMDB is ${plural(check.batches_behind, "batch", "batches")} behind; the memtable covers them.`),
+        h(
+          "p",
+          { class: "muted" },
+          `LMDB is ${plural(check.batches_behind, "batch", "batches")} behind; the memtable covers them.`,
+        ),
     ],
   });
   if (answer === null) return false;

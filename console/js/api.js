@@ -39,6 +39,7 @@ export function onTokenNeeded(ask) {
 export async function request(method, path, { body, signal, headers = {}, timeout = 30_000 } = {}) {
   for (;;) {
     const sent = { ...headers };
+    const sentToken = token;
     if (token) sent.Authorization = `Bearer ${token}`;
     if (method !== "GET" && method !== "HEAD") sent["Content-Type"] ??= "application/json";
     const signals = [signal, timeout && AbortSignal.timeout(timeout)].filter(Boolean);
@@ -53,6 +54,7 @@ export async function request(method, path, { body, signal, headers = {}, timeou
       signal: signals.length ? AbortSignal.any(signals) : undefined,
     });
     if (response.status !== 401) return response;
+    if (sentToken !== token) continue; // another request has asked for it meanwhile
     asking ??= askForToken(token !== "").finally(() => {
       asking = null;
     });

@@ -73,7 +73,7 @@ export class RoleChart {
         height: 150,
         legend: { show: false },
         cursor: { show: false },
-        padding: [6, 6, 0, 0],
+        padding: [6, 28, 0, 0],
         scales: {
           x: { time: true, range: () => [this.begin(), this.end()] },
           y: { range: (u, low, high) => [0, high > 0 ? high * 1.1 : 1] },

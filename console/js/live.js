@@ -13,7 +13,7 @@ export const live = {
   guard: null, // GET /v1/guard
   updatedAt: 0, // of the newest answer, in ms of the wall clock
   isStale: false,
-  error: "",
+  error: "", // what the server said when it refused to tell; "" when it was not reached
   samples: [], // {at, legacy: {...}, unified: {...}}
   feed: [], // the newest events first
 };
@@ -91,7 +91,7 @@ export async function refresh() {
   try {
     await look();
   } catch (error) {
-    live.error = error.message;
+    live.error = error.status ? error.message : "";
     // A refused connection is known to be lost at once; one slow answer is not.
     if (error instanceof TypeError || Date.now() - live.updatedAt > STALE_MS) live.isStale = true;
   }

@@ -90,24 +90,25 @@ function drawStale() {
   const state = live.isStale ? "stale" : live.updatedAt ? "live" : "connecting";
   element("link").dataset.state = state;
   const words = {
-    stale: "no connection",
+    stale: live.error ? "refused" : "no connection",
     connecting: "connecting",
     live: isStreaming() ? "live" : "live, events connecting",
   };
   if (element("link-text").textContent !== words[state]) element("link-text").textContent = words[state];
   element("stale").hidden = !live.isStale;
-  if (!live.isStale) return;
+  if (live.isStale) drawAlert(live.error ? `The server refuses: ${live.error}. ` : "No connection to the server. ");
+}
+
+// A screen reader is told once what is wrong, and not every second how old the figures are.
+function drawAlert(what) {
+  const age = seconds(Math.round((Date.now() - live.updatedAt) / 1000));
   const since = live.updatedAt
-    ? `What you see is from ${clockOf(live.updatedAt)}, ${seconds(Math.round((Date.now() - live.updatedAt) / 1000))} ago.`
-    : "Nothing was received yet.";
-  const text = `No connection to the server. ${since} Trying again every second.`;
-  if (element("stale").dataset.text === text) return;
-  element("stale").dataset.text = text;
-  // A screen reader is told once, not every second.
-  const isNew = element("stale").childElementCount === 0;
-  if (isNew)
-    fill(element("stale"), h("span", {}, "No connection to the server. "), h("span", { "aria-hidden": "true" }));
-  element("stale").lastElementChild.textContent = text.replace("No connection to the server. ", "");
+    ? `What you see is from ${clockOf(live.updatedAt)}, ${age} ago. Trying again every second.`
+    : "Nothing was received yet. Trying again every second.";
+  const box = element("stale");
+  if (box.firstElementChild?.textContent !== what)
+    fill(box, h("span", {}, what), h("span", { "aria-hidden": "true" }, since));
+  else box.lastElementChild.textContent = since;
 }
 
 function drawFrame() {

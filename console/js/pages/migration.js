@@ -172,6 +172,10 @@ function actions(of) {
   ];
 }
 
+const pace = (of) =>
+  `${number(of.records_done)} of ${number(of.records_total)} records, ${number(Math.round(of.records_per_second))}/s, ` +
+  `pace ${percent(of.throttle.pace * 100)}`;
+
 function throttleForm() {
   const rate = field("Copy at most, in MiB/s", {
     type: "number",
@@ -375,17 +379,11 @@ export function mount(root) {
       ...answers,
     });
     drawActions({ state: word, can_roll_back: of.can_roll_back, can_complete: of.can_complete });
-    const going = of.rollback ?? (["running", "paused", "rolling-back", "completing"].includes(word) ? of : null);
-    bar.node.hidden = going === null;
-    if (going)
-      bar.update({
-        percent: going.percent,
-        what: of.rollback?.step ?? phase,
-        eta: going.eta_seconds,
-        extra: of.rollback
-          ? ""
-          : `${number(of.records_done)} of ${number(of.records_total)} records, ${number(Math.round(of.records_per_second))}/s, pace ${percent(of.throttle.pace * 100)}`,
-      });
+    const isBack = word === "rolling-back" && of.rollback !== null;
+    const isGoing = isBack || ["running", "paused", "completing"].includes(word);
+    bar.node.hidden = !isGoing;
+    if (isBack) bar.update({ percent: of.rollback.percent, what: of.rollback.step, eta: of.rollback.eta_seconds });
+    else if (isGoing) bar.update({ percent: of.percent, what: phase, eta: of.eta_seconds, extra: pace(of) });
     fill(signals, signalsTable(of.throttle));
     throttle.set(of.settings);
   };
