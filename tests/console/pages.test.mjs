@@ -5,7 +5,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import zlib from "node:zlib";
 
-import { accessibility, HOSTILE, launch, load, open, PAGES, report, ROOT, Server } from "./harness.mjs";
+import { accessibility, HOSTILE, launch, load, open, PAGES, report, ROOT, Server, until } from "./harness.mjs";
 
 const SCREENSHOTS = path.join(ROOT, "docs/screenshots");
 let server, browser, hasRecords;
@@ -16,6 +16,7 @@ before(async () => {
   await server.route(50);
   await server.must("POST", "/v1/schema/up");
   await server.must("POST", "/v1/rollback", { reason: "a rollback to look at" });
+  await until("the rollback is over", async () => (await server.get("/v1/rollback")).operation?.stage === "COMPLETED");
   await server.route(25);
   hasRecords = (await server.http("GET", "/v1/collections")).status === 200;
   browser = await launch();
@@ -158,7 +159,7 @@ test(
   async () => {
     fs.mkdirSync(SCREENSHOTS, { recursive: true });
     const traffic = load(server);
-    const page = await open(browser, server, { width: 1100, height: 720 });
+    const page = await open(browser, server, { width: 1100, height: 900 });
     for (const name of PAGES) {
       await page.show(name);
       await settled(page);
@@ -174,7 +175,7 @@ test(
         while (walker.nextNode())
           walker.currentNode.data = walker.currentNode.data.replaceAll(directory, "/var/lib/app");
       }, server.directory);
-      await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), fullPage: true });
+      await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
     }
     await traffic.stop();
     await page.context().close();
