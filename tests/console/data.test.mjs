@@ -31,7 +31,7 @@ test("browses by prefix, page by page", async (t) => {
   await page.show("data");
   await page.getByRole("button", { name: "Browse users" }).click();
   await page.getByRole("rowheader", { name: "alice" }).waitFor();
-  await page.getByLabel("Collection").fill("default");
+  await page.getByLabel("Collection", { exact: true }).fill("default");
   await page.getByLabel("Keys that begin with").fill("key:1");
   await page.getByRole("button", { name: "Browse", exact: true }).click();
   await page.getByRole("rowheader", { name: "key:1", exact: true }).waitFor();

@@ -80,6 +80,30 @@ test("the details of a backup and of an operation are accessible", async () => {
   await page.context().close();
 });
 
+test("dialogs are accessible, and nothing is done when they are left", async () => {
+  const before = (await server.get("/v1/history?limit=1")).head.number;
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await open(browser, server, { colorScheme });
+    const { backups } = await server.get("/v1/backups");
+    for (const [where, name] of [
+      ["overview", "Roll back now…"],
+      [`backups/${backups[0].id}`, "Restore…"],
+      ["flags", "Change USE_UNIFIED_DB_SERVICE"],
+      ["migration", "Start…"],
+    ]) {
+      await page.show(where);
+      await settled(page);
+      await page.getByRole("button", { name }).click();
+      await page.getByRole("dialog").waitFor();
+      assert.deepEqual(await accessibility(page), [], where);
+      await page.keyboard.press("Escape");
+    }
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  }
+  assert.equal((await server.get("/v1/history?limit=1")).head.number, before);
+});
+
 test("a hostile note is text", async () => {
   const page = await open(browser, server);
   await page.show("backups");
@@ -169,6 +193,17 @@ test(
           null,
           { timeout: 60_000 },
         );
+      if (name === "data" && hasRecords) {
+        await page.getByRole("button", { name: "Browse users" }).click();
+        await page.getByRole("button", { name: "Show alice in both stores" }).click();
+        await page.getByText("both stores hold the same").waitFor();
+        await page.evaluate(() => scrollTo(0, 0));
+      }
+      if (name === "rollout") {
+        await page.getByLabel("Steps, in percent").fill("50, 75, 100");
+        await page.getByRole("button", { name: "Dry run" }).click();
+        await page.getByRole("region", { name: "The plan" }).waitFor();
+      }
       // The directory of a test says nothing to anybody.
       await page.evaluate((directory) => {
         const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
