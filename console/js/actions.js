@@ -67,6 +67,60 @@ export async function rearm() {
   refresh();
 }
 
+// ---- what waits for a person
+
+// Goes back as the guard proposes, or leaves everything as it is.
+export async function decide(isConfirmed) {
+  const { proposal } = live.guard ?? {};
+  if (!proposal) return;
+  const answer = await confirm({
+    title: isConfirmed ? "Go back to LMDB, as the guard proposes" : "Dismiss what the guard proposes",
+    phrase: isConfirmed ? "go back" : `dismiss ${proposal.id}`,
+    action: isConfirmed ? "Go back" : "Dismiss",
+    reason: true,
+    body: [
+      h("p", {}, `${proposal.reason}.`),
+      h(
+        "p",
+        {},
+        isConfirmed
+          ? "Every key is answered by LMDB from the next moment on. No acknowledged write is lost."
+          : "Nothing changes, and the guard begins to gather evidence anew.",
+      ),
+    ],
+  });
+  if (answer)
+    await act(isConfirmed ? "Rolled back: LMDB answers every key." : "Dismissed.", () =>
+      post(`/v1/guard/${isConfirmed ? "confirm" : "dismiss"}`, {
+        proposal: proposal.id,
+        actor: actor(),
+        reason: answer.reason,
+      }),
+    );
+  refresh();
+}
+
+export async function leaveSafeMode() {
+  const safe = await act("", () => get("/v1/safe-mode"));
+  if (!safe?.engaged) return refresh();
+  const answer = await confirm({
+    title: "Leave safe mode",
+    phrase: "take writes",
+    action: "Take writes again",
+    reason: true,
+    body: [
+      h("p", {}, safe.engaged.reason),
+      h("p", {}, safe.engaged.detail?.choices ?? ""),
+      notice("warn", "Make sure that what is served is right. The service is checked, and if it is not well safe mode is on again."),
+    ],
+  });
+  if (answer)
+    await act("Writes are taken again.", () =>
+      post("/v1/safe-mode/leave", { id: safe.engaged.id, actor: actor(), reason: answer.reason }),
+    );
+  refresh();
+}
+
 // ---- versions of the schema
 
 // What taking the schema from `from` down to `to` means, in sentences.

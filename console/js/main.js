@@ -70,7 +70,7 @@ function closeMenu() {
 
 // ---- the bar
 
-const drawSummary = onChange(({ stage, desired, effective, latched, isLogFailed }) => {
+const drawSummary = onChange(({ stage, desired, effective, latched, proposes, isHeld, isLogFailed }) => {
   fill(
     element("summary"),
     badge(`stage ${stage}`, ""),
@@ -81,6 +81,8 @@ const drawSummary = onChange(({ stage, desired, effective, latched, isLogFailed 
       effective === desired ? "" : "warn",
     ),
     latched && badge(`latched on LMDB: ${latched}`, "bad"),
+    proposes && badge("the guard asks whether to go back", "bad"),
+    isHeld && badge("writes are refused", "bad"),
     isLogFailed && badge("the commit log failed", "bad"),
   );
 });
@@ -119,6 +121,8 @@ function drawFrame() {
       desired: status.routing.desired_percentage,
       effective: status.routing.effective_percentage,
       latched: guard?.latched?.cause ?? null,
+      proposes: Boolean(guard?.proposal),
+      isHeld: Boolean(status.writes.hold_reason),
       isLogFailed: status.log.is_failed,
     });
   }

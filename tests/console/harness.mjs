@@ -154,6 +154,11 @@ export class Server {
     await this.exited;
   }
 
+  async stop() {
+    this.process.kill("SIGTERM");
+    await this.exited;
+  }
+
   async restart() {
     await this.start({ resp: this.endpoints.resp.port, http: this.endpoints.http.port });
   }

@@ -93,3 +93,48 @@ test("the service can be checked without a rollback", async () => {
   );
   await page.context().close();
 });
+
+test("what the guard proposes is confirmed on the right word", async () => {
+  const own = await new Server({ config: { guard: { escalation: "assisted" } } }).start();
+  await own.seed();
+  await own.stop();
+  own.environment.SWITCHBACK_FAILPOINTS = "sqlite.read=error";
+  await own.start();
+  await own.route(100);
+  const traffic = load(own);
+  const page = await open(browser, own);
+  await page.show("overview");
+  await page.getByText("It proposes to go back.").waitFor();
+  await page.getByRole("button", { name: "Go back…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Type “go back”").fill("go back");
+  await dialog.getByRole("button", { name: "Go back" }).click();
+  await page.getByText("Rolled back: LMDB answers every key.").waitFor();
+  await page.locator("#summary").getByText("latched on LMDB: guard").waitFor();
+  const { failures } = await traffic.stop();
+  assert.equal(failures, 0, "no client noticed");
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+  await own.remove();
+});
+
+test("safe mode is shown and left on the right word", async () => {
+  const own = await new Server({ environment: { SWITCHBACK_FAILPOINTS: "restore.check=error@1" } }).start();
+  await own.seed();
+  const { id } = (await own.get("/v1/backups")).backups[0];
+  await own.must("POST", `/v1/backups/${id}/restore`, { confirm: true });
+  await until("safe mode is on", async () => (await own.get("/v1/safe-mode")).engaged);
+  const page = await open(browser, own);
+  await page.show("overview");
+  await page.locator("#summary").getByText("writes are refused").waitFor();
+  await page.getByRole("button", { name: "Leave safe mode…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("restore --undo").waitFor();
+  await dialog.getByLabel("Type “take writes”").fill("take writes");
+  await dialog.getByRole("button", { name: "Take writes again" }).click();
+  await page.getByText("Writes are taken again.").waitFor();
+  assert.equal((await own.get("/v1/safe-mode")).engaged, null);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+  await own.remove();
+});

@@ -1,5 +1,5 @@
 // The service at a glance, and the way back.
-import { rearm, rollBackNow } from "../actions.js";
+import { decide, leaveSafeMode, rearm, rollBackNow } from "../actions.js";
 import { get } from "../api.js";
 import { RoleChart } from "../charts.js";
 import { fill, h, onChange } from "../dom.js";
@@ -53,6 +53,8 @@ function cards() {
         h("h2", {}, "Stage"),
         h("p", { class: "big" }, status.stage),
         h("p", { class: "muted" }, STAGES[status.stage] ?? ""),
+        status.held && notice("bad", h("p", {}, h("strong", {}, "Writes are refused. "), status.held)),
+        status.held.includes("safe mode") && button("Leave safe mode…", leaveSafeMode),
       ),
     ),
     share: onChange((routing) =>
@@ -78,6 +80,14 @@ function cards() {
                 { class: "muted" },
                 of.trips === 0 ? "It has not tripped." : `Tripped ${plural(of.trips, "time")}.`,
               ),
+              of.proposal &&
+                notice(
+                  "bad",
+                  h("p", {}, h("strong", {}, "It proposes to go back. "), of.proposal),
+                  button("Go back…", () => decide(true)),
+                  " ",
+                  button("Dismiss…", () => decide(false)),
+                ),
               of.latched &&
                 notice(
                   "bad",
@@ -94,10 +104,10 @@ function cards() {
     update() {
       const { status, guard: of } = live;
       if (status) {
-        draw.stage({ stage: status.stage });
+        draw.stage({ stage: status.stage, held: status.writes.hold_reason ?? "" });
         draw.share({ ...status.routing, flips: 0 });
       }
-      draw.guard(of && { state: of.state, isDry: of.dry_run, trips: of.trips, latched: of.latched });
+      draw.guard(of && { state: of.state, isDry: of.dry_run, trips: of.trips, latched: of.latched, proposal: of.proposal?.reason ?? null });
     },
   };
 }
