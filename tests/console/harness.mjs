@@ -106,6 +106,10 @@ export function load(server) {
   };
 }
 
+// Of servers that run: a test that throws before its end leaves none behind.
+const running = new Set();
+process.on("exit", () => running.forEach((server) => server.process.kill("SIGKILL")));
+
 export class Server {
   constructor({ environment = {}, config = {} } = {}) {
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), "switchback-console."));
@@ -134,7 +138,9 @@ export class Server {
       ],
       { stdio: ["ignore", log, log], env: { ...process.env, ...this.environment } },
     );
+    running.add(this);
     this.exited = new Promise((resolve) => this.process.once("exit", resolve));
+    this.process.once("exit", () => running.delete(this));
     fs.closeSync(log);
     this.endpoints = await until("the server is ready", () => {
       if (this.process.exitCode !== null)

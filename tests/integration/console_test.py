@@ -1,7 +1,9 @@
 """The console in a real browser: runs tests/console with node's own test runner."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 
 import harness
@@ -35,10 +37,17 @@ class Console(harness.ServerTest):
             self.not_run(why)
             return
         tests = sorted(str(file) for file in FOLDER.glob("*.test.mjs"))
-        # One after the other: each has a server and a browser of its own, and some measure. What they print is this log.
-        done = subprocess.run(["node", "--test", "--test-concurrency=1", "--test-reporter=spec", *tests], cwd=FOLDER,
-                              timeout=SECONDS, check=False)
-        self.assertEqual(done.returncode, 0)
+        # One after the other: each has a server and a browser of its own, and some measure.
+        # What they print is this log.
+        command = ["node", "--test", "--test-concurrency=1", "--test-reporter=spec", *tests]
+        with subprocess.Popen(command, cwd=FOLDER, start_new_session=True) as node:
+            try:
+                code = node.wait(SECONDS)
+            finally:
+                # Servers and browsers do not outlive a test that was cut off.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(node.pid, signal.SIGKILL)
+        self.assertEqual(code, 0)
 
 
 if __name__ == "__main__":
