@@ -14,6 +14,8 @@ namespace {
 // More than the requests that are likely to wait at the same time, so that a rollback by
 // PUT /v1/flags never queues behind a drain.
 constexpr std::size_t kWorkerCount = 8;
+// Writes of records that wait for the log at the same time become one batch of it.
+constexpr std::size_t kRecordWorkerCount = 8;
 // How long to leave accepting alone after it failed, for want of file descriptors as a rule.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::string_view kTooManyConnections =
@@ -27,6 +29,7 @@ class HttpServer::Impl {
     shared_.dispatch = std::move(dispatch);
     shared_.options = std::move(options);
     shared_.workers = &workers_;
+    shared_.record_workers = &record_workers_;
   }
 
   Status Start();
@@ -44,6 +47,7 @@ class HttpServer::Impl {
   tcp::acceptor acceptor_{io_};
   net::steady_timer accept_pause_{io_};
   net::thread_pool workers_{kWorkerCount};
+  net::thread_pool record_workers_{kRecordWorkerCount};
   std::vector<std::weak_ptr<HttpSession>> sessions_;  // the io thread's own
   std::thread thread_;
   std::future<void> finished_;  // ready when the io thread has ended
@@ -121,6 +125,7 @@ void HttpServer::Impl::Stop(std::chrono::milliseconds drain_max) {
   thread_.join();
   // Handlers use objects that the caller is about to destroy: none may outlive this call.
   workers_.join();
+  record_workers_.join();
 }
 
 DoorCounters HttpServer::Impl::counters() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/result.hpp"
@@ -20,18 +21,33 @@ struct HttpServerOptions {
   std::size_t connections_max = 256;
   std::size_t header_bytes_max = 16u << 10;
   std::size_t body_bytes_max = 1u << 20;
+  // What all bodies above that may take together while they are received and handled.
+  std::size_t large_bodies_bytes_max = 256u << 20;
   // For receiving one request, for sending one response, and for an idle connection.
   std::chrono::milliseconds timeout{30'000};
+  // For receiving a large body besides.
+  std::chrono::milliseconds large_body_timeout{120'000};
   // After so long a silence an answer that goes on (BodyStream) says something.
   std::chrono::milliseconds stream_heartbeat{15'000};
 };
 
-// Who answers. Both are called from several threads at once.
+// What is decided about a request when only its header has come.
+struct HttpAdmission {
+  std::size_t body_bytes_max = 0;  // 0 = HttpServerOptions::body_bytes_max
+  // Handled by threads of their own, so that no number of these keeps others waiting.
+  bool is_record = false;
+  // The answer, where a large body need not be read; nullopt: it is welcome.
+  std::optional<HttpResponse> refusal;
+};
+
+// Who answers. All are called from several threads at once.
 struct HttpDispatch {
   std::function<HttpResponse(const HttpRequest&)> handle;
   // Requests for which this is true are handled by a worker thread, so that health checks and
   // metrics are answered while others wait for a disk.
   std::function<bool(const HttpRequest&)> may_block;
+  // Called with a request without its body; empty: there are no large bodies and no records.
+  std::function<HttpAdmission(const HttpRequest&)> admit = {};
 };
 
 // One io thread and some workers of its own. Start and Stop belong to the owner, the rest is

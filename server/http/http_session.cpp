@@ -5,6 +5,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
+#include <limits>
 
 #include "server/http/body_stream.hpp"
 #include "server/http/problem.hpp"
@@ -30,7 +31,8 @@ std::string LowerCase(beast::string_view text) {
   return lower;
 }
 
-HttpRequest ToRequest(http::request<http::string_body>& message) {
+// Without the body.
+HttpRequest ToRequest(const http::request<http::string_body>& message) {
   HttpRequest request;
   request.method = std::string(message.method_string());
   const std::string target(message.target());
@@ -42,7 +44,6 @@ HttpRequest ToRequest(http::request<http::string_body>& message) {
     if (!value.empty()) value += ", ";
     value.append(field.value().data(), field.value().size());
   }
-  request.body = std::move(message.body());
   return request;
 }
 
@@ -57,17 +58,84 @@ HttpSession::HttpSession(tcp::socket socket, HttpSessionShared& shared)
 }
 
 HttpSession::~HttpSession() {
+  ReleaseBody();
   --shared_.connections;
 }
 
 void HttpSession::Read() {
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(shared_.options.header_bytes_max));
-  parser_->body_limit(shared_.options.body_bytes_max);
+  // AdmitBody sets it, when it is known who asks for what. (Beast 1.74 takes boost::none for 0.)
+  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());
   // One deadline for the whole request: a client that sends a byte now and then meets it too.
   stream_.expires_after(shared_.options.timeout);
-  http::async_read(stream_, buffer_, *parser_,
-                   beast::bind_front_handler(&HttpSession::OnRead, shared_from_this()));
+  http::async_read_header(
+      stream_, buffer_, *parser_,
+      beast::bind_front_handler(&HttpSession::OnReadHeader, shared_from_this()));
+}
+
+void HttpSession::OnReadHeader(NetError error, std::size_t size) {
+  if (error) {
+    OnRead(error, size);
+    return;
+  }
+  shared_.bytes_in += size;
+  admission_ = {};
+  if (shared_.dispatch.admit) admission_ = shared_.dispatch.admit(ToRequest(parser_->get()));
+  if (AdmitBody()) ReadBody();
+}
+
+bool HttpSession::AdmitBody() {
+  const std::size_t usual = shared_.options.body_bytes_max;
+  const std::size_t bytes_max = std::max(admission_.body_bytes_max, usual);
+  const auto length = parser_->content_length();
+  const bool is_chunked = parser_->chunked();
+  parser_->body_limit(bytes_max);
+  if (length && *length > bytes_max) {
+    AnswerReadError(make_error_code(http::error::body_limit));
+    return false;
+  }
+  if (bytes_max == usual || (!is_chunked && (!length || *length <= usual))) return true;
+  if (admission_.refusal) {
+    Write(*std::move(admission_.refusal), true);
+    return false;
+  }
+  if (!ReserveBody(length ? static_cast<std::size_t>(*length) : bytes_max)) {
+    auto busy = ProblemResponse(503, "busy", "too many large bodies are under way");
+    busy.headers.emplace_back("Retry-After", "1");
+    Write(std::move(busy), true);
+    return false;
+  }
+  stream_.expires_after(shared_.options.large_body_timeout);
+  return true;
+}
+
+bool HttpSession::ReserveBody(std::size_t bytes) {
+  if (shared_.large_body_bytes.fetch_add(bytes) + bytes > shared_.options.large_bodies_bytes_max) {
+    shared_.large_body_bytes -= bytes;
+    return false;
+  }
+  reserved_bytes_ = bytes;
+  return true;
+}
+
+void HttpSession::ReleaseBody() {
+  shared_.large_body_bytes -= std::exchange(reserved_bytes_, 0);
+}
+
+void HttpSession::ReadBody() {
+  const auto read = [this] {
+    http::async_read(stream_, buffer_, *parser_,
+                     beast::bind_front_handler(&HttpSession::OnRead, shared_from_this()));
+  };
+  const bool is_asking = LowerCase(parser_->get()[http::field::expect]) == "100-continue";
+  if (!is_asking || parser_->is_done()) return read();
+  continue_.emplace(http::status::continue_, 11);
+  http::async_write(stream_, *continue_,
+                    [self = shared_from_this(), read](NetError error, std::size_t size) {
+                      self->shared_.bytes_out += size;
+                      if (!error) read();
+                    });
 }
 
 void HttpSession::OnRead(NetError error, std::size_t size) {
@@ -106,26 +174,29 @@ void HttpSession::Dispatch() {
   is_last_ = !parser_->get().keep_alive();
   stream_.expires_never();
   auto request = std::make_shared<HttpRequest>(ToRequest(parser_->get()));
+  request->body = std::move(parser_->get().body());
   if (!shared_.dispatch.may_block(*request)) {
     Write(shared_.dispatch.handle(*request), is_last_);
     return;
   }
   // The guard keeps the io thread running until the answer has come back to it.
   auto guard = net::make_work_guard(stream_.get_executor());
-  net::post(*shared_.workers, [self = shared_from_this(), request, guard] {
+  auto& workers = admission_.is_record ? *shared_.record_workers : *shared_.workers;
+  net::post(workers, [self = shared_from_this(), request, guard] {
     auto answer = std::make_shared<HttpResponse>(self->shared_.dispatch.handle(*request));
-    net::post(guard.get_executor(), [self, answer] { self->Write(*answer, self->is_last_); });
+    net::post(guard.get_executor(),
+              [self, answer] { self->Write(std::move(*answer), self->is_last_); });
   });
 }
 
-void HttpSession::Write(const HttpResponse& answer, bool is_last) {
+void HttpSession::Write(HttpResponse answer, bool is_last) {
   is_answering_ = true;
   is_last_ = is_last || shared_.is_stopping;
   response_ = Response();
   response_.result(answer.status);
   response_.reason(std::string(HttpReason(answer.status)));
   response_.set(http::field::server, "switchback/" + std::string(kVersion));
-  response_.set(http::field::content_type, answer.content_type);
+  if (!answer.content_type.empty()) response_.set(http::field::content_type, answer.content_type);
   response_.set(http::field::cache_control, "no-store");
   response_.set("X-Content-Type-Options", "nosniff");
   for (const auto& header : answer.headers) response_.set(header.first, header.second);
@@ -134,8 +205,9 @@ void HttpSession::Write(const HttpResponse& answer, bool is_last) {
     return;
   }
   response_.keep_alive(!is_last_);
-  response_.content_length(answer.body.size());
-  if (!is_head_) response_.body() = answer.body;
+  // An answer without content has no length either (RFC 9110, 8.6).
+  if (answer.status != 204 && answer.status != 304) response_.content_length(answer.body.size());
+  if (!is_head_) response_.body() = std::move(answer.body);
   stream_.expires_after(shared_.options.timeout);
   http::async_write(stream_, response_,
                     beast::bind_front_handler(&HttpSession::OnWrite, shared_from_this()));
@@ -145,6 +217,7 @@ void HttpSession::OnWrite(NetError error, std::size_t size) {
   shared_.bytes_out += size;
   is_answering_ = false;
   is_head_ = false;
+  ReleaseBody();
   if (error == beast::error::timeout) ++shared_.slow_clients_closed;
   if (error) return;  // the last owner is this call: the socket closes with it
   if (is_last_ || shared_.is_stopping) {

@@ -5,6 +5,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -24,8 +25,10 @@ struct HttpSessionShared {
   HttpDispatch dispatch;
   HttpServerOptions options;
   net::thread_pool* workers = nullptr;
+  net::thread_pool* record_workers = nullptr;
   bool is_stopping = false;  // the io thread's own
   std::atomic<std::uint64_t> connections{0}, connections_total{0}, rejected{0}, requests{0};
+  std::atomic<std::size_t> large_body_bytes{0};  // under way
   std::atomic<std::uint64_t> bytes_in{0}, bytes_out{0}, slow_clients_closed{0}, protocol_errors{0};
 };
 
@@ -43,10 +46,17 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
  private:
   using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
+  void OnReadHeader(NetError error, std::size_t size);
+  // Whether the body may come; else the answer is under way.
+  bool AdmitBody();
+  bool ReserveBody(std::size_t bytes_max);
+  void ReleaseBody();
+  // Lets a client that has asked for leave send its body, then reads it.
+  void ReadBody();
   void OnRead(NetError error, std::size_t size);
   void AnswerReadError(NetError error);
   void Dispatch();
-  void Write(const HttpResponse& answer, bool is_last);
+  void Write(HttpResponse answer, bool is_last);
   void OnWrite(NetError error, std::size_t size);
   // For an answer whose body goes on.
   void WriteHeader(std::shared_ptr<BodyStream> body);
@@ -59,9 +69,12 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   Response response_;
+  std::optional<boost::beast::http::response<boost::beast::http::empty_body>> continue_;
   std::optional<boost::beast::http::response_serializer<boost::beast::http::string_body>> header_;
   std::weak_ptr<StreamWriter> streaming_;
   std::size_t discarded_bytes_ = 0;
+  HttpAdmission admission_;
+  std::size_t reserved_bytes_ = 0;  // of shared_.large_body_bytes
   bool is_answering_ = false;
   bool is_last_ = false;
   bool is_head_ = false;

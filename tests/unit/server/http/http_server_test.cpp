@@ -491,5 +491,103 @@ TEST(ParseHttpUrl, RefusesWhatItCannotReach) {
   EXPECT_EQ(https.error().code, ErrorCode::kUnsupported);
 }
 
+// Bodies of up to 100 bytes at paths that begin with /large, 10 elsewhere.
+HttpDispatch LargeDispatch(bool is_refused = false) {
+  return {Echo, [](const HttpRequest&) { return false; },
+          [is_refused](const HttpRequest& head) {
+            HttpAdmission admission;
+            if (!head.path.starts_with("/large")) return admission;
+            admission.body_bytes_max = 100;
+            HttpResponse refusal;
+            refusal.status = 401;
+            if (is_refused) admission.refusal = refusal;
+            return admission;
+          }};
+}
+
+HttpServerOptions SmallBodies() {
+  HttpServerOptions options;
+  options.body_bytes_max = 10;
+  options.large_bodies_bytes_max = 150;
+  return options;
+}
+
+std::string Post(const std::string& path, std::size_t size, const std::string& headers = "") {
+  return "POST " + path +
+         " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + std::to_string(size) +
+         "\r\n" + headers + "\r\n";
+}
+
+TEST_F(HttpServerTest, TakesLargeBodiesWhereTheyAreAdmitted) {
+  Start(LargeDispatch(), SmallBodies());
+  const auto answer = [&](const std::string& path, std::size_t size) {
+    const RawConnection connection(server_->port());
+    connection.Send(Post(path, size) + std::string(size, 'b'));
+    return connection.Receive().substr(9, 3);
+  };
+
+  EXPECT_EQ(answer("/large", 100), "200");
+  EXPECT_EQ(answer("/large", 101), "413");
+  EXPECT_EQ(answer("/small", 10), "200");
+  EXPECT_EQ(answer("/small", 11), "413");
+  EXPECT_EQ(answer("/large", 100), "200");  // what was reserved before was given back
+}
+
+TEST_F(HttpServerTest, TakesLargeBodiesInChunks) {
+  Start(LargeDispatch(), SmallBodies());
+  const RawConnection connection(server_->port());
+
+  connection.Send(
+      "POST /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n14\r\n" +
+      std::string(20, 'b') + "\r\n0\r\n\r\n");
+
+  EXPECT_THAT(connection.Receive(), EndsWith(std::string(20, 'b')));
+}
+
+TEST_F(HttpServerTest, RefusesLargeBodiesBeforeTheyCome) {
+  Start(LargeDispatch(/*is_refused=*/true), SmallBodies());
+  const RawConnection connection(server_->port());
+
+  connection.Send(Post("/large", 50));
+
+  EXPECT_THAT(connection.Receive(), StartsWith("HTTP/1.1 401"));
+}
+
+TEST_F(HttpServerTest, BoundsWhatLargeBodiesTakeTogether) {
+  Start(LargeDispatch(), SmallBodies());
+  const RawConnection first(server_->port());
+  first.Send(Post("/large", 100, "Expect: 100-continue\r\n"));
+  ASSERT_THAT(first.Receive("\r\n\r\n"), StartsWith("HTTP/1.1 100"));
+
+  const RawConnection second(server_->port());
+  second.Send(Post("/large", 100));
+
+  const std::string refused = second.Receive();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("Retry-After: 1"));
+  first.Send(std::string(100, 'b'));
+  EXPECT_THAT(first.Receive(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, AnAnswerWithoutContentHasNoLength) {
+  Start({[](const HttpRequest&) {
+           HttpResponse response;
+           response.status = 204;
+           response.content_type.clear();
+           return response;
+         },
+         [](const HttpRequest&) { return false; }});
+  const RawConnection connection(server_->port());
+
+  connection.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string first = connection.Receive("\r\n\r\n");
+  connection.Send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+  EXPECT_THAT(first, StartsWith("HTTP/1.1 204 No Content"));
+  EXPECT_THAT(first, testing::Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(connection.Receive(), StartsWith("HTTP/1.1 204"));  // the connection went on
+}
+
 }  // namespace
 }  // namespace switchback
