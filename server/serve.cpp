@@ -272,12 +272,14 @@ Status Server::StartDoors() {
   parts.rollout = rollout_.get();
   parts.notifier = notifier_.get();
   parts.journal = journal_.get();
+  parts.value_bytes_max = config_.service.value_bytes_max;
   control_plane_ = std::make_unique<ControlPlane>(
       std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
   http_ = std::make_unique<HttpServer>(
       HttpDispatch{
           [this](const HttpRequest& request) { return control_plane_->Handle(request); },
-          [this](const HttpRequest& request) { return control_plane_->MayBlock(request); }},
+          [this](const HttpRequest& request) { return control_plane_->MayBlock(request); },
+          [this](const HttpRequest& request) { return control_plane_->Admit(request); }},
       HttpOptions(config_));
   resp_ = std::make_unique<RespServer>(*service_, RespOptions(config_));
   SB_RETURN_IF_ERROR(resp_->Start());
@@ -322,6 +324,7 @@ Status Server::Stop() {
   if (queries_) queries_->Stop();
   if (resp_) resp_->Stop(config_.drain_max);
   if (http_) http_->Stop(config_.drain_max);
+  if (control_plane_) control_plane_->ReleaseSessions();
   if (safety_) safety_->Stop();
   if (watcher_) watcher_->Stop();
   if (verifier_) verifier_->Stop();

@@ -185,8 +185,35 @@ void AddConsoleRoutes(std::vector<Route>& routes) {
   }
 }
 
+// The routes of records. They have threads of their own and take bodies of any type.
+void AddRecordRoutes(const ControlPlaneParts& parts, const RecordParts& records,
+                     std::vector<Route>& routes) {
+  using Handler = HttpResponse (*)(const RecordParts&, const HttpRequest&, const PathParameters&);
+  const auto add = [&](const char* method, const char* path, std::size_t body_bytes_max,
+                       Handler handler) {
+    Route route = Blocking(
+        {method, path, [&records, handler](const HttpRequest& request, const PathParameters& names) {
+           return handler(records, request, names);
+         }});
+    route.is_record = true;
+    route.body_bytes_max = body_bytes_max;
+    routes.push_back(std::move(route));
+  };
+  constexpr const char* kRecord = "/v1/collections/{collection}/records/{key}";
+  add("GET", "/v1/collections", 0,
+      [](const RecordParts& all, const HttpRequest& request, const PathParameters&) {
+        return HandleCollectionList(all, request);
+      });
+  add("GET", "/v1/collections/{collection}/records", 0, HandleRecordList);
+  add("GET", kRecord, 0, HandleRecordGet);
+  add("PUT", kRecord, parts.value_bytes_max, HandleRecordPut);
+  add("DELETE", kRecord, 0, HandleRecordDelete);
+  add("POST", "/v1/collections/{collection}/batch", kRecordBatchBytesMax, HandleRecordBatch);
+}
+
 // Every route there is. `parts` and `is_stopping` are those of the control plane itself.
-std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool>& is_stopping) {
+std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& records,
+                          const std::atomic<bool>& is_stopping) {
   using Request = const HttpRequest&;
   using Parameters = const PathParameters&;
   std::vector<Route> routes{
@@ -256,13 +283,18 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const std::atomic<bool
   AddRolloutRoutes(parts, routes);
   AddHistoryRoutes(parts, routes);
   AddConsoleRoutes(routes);
+  AddRecordRoutes(parts, records, routes);
   return routes;
 }
 
 }  // namespace
 
 ControlPlane::ControlPlane(ControlPlaneParts parts, AccessOptions access)
-    : parts_(std::move(parts)), access_(std::move(access)), router_(Routes(parts_, is_stopping_)) {}
+    : parts_(std::move(parts)),
+      sessions_(parts_.service),
+      records_{parts_.service, sessions_},
+      access_(std::move(access)),
+      router_(Routes(parts_, records_, is_stopping_)) {}
 
 std::optional<HttpResponse> ControlPlane::CheckAccess(const HttpRequest& request,
                                                       bool is_open) const {
@@ -301,9 +333,21 @@ HttpResponse ControlPlane::Handle(const HttpRequest& request) const {
     return response;
   }
   if (match == nullptr) return ProblemResponse(404, "no-route", "there is nothing at this path");
-  if (auto refusal = AccessPolicy::CheckContentType(request)) return *std::move(refusal);
+  // Of a record's body any type is welcome; the batch is a document like all others.
+  const bool is_document = !match->route->is_record || request.method == "POST";
+  if (is_document) {
+    if (auto refusal = AccessPolicy::CheckContentType(request)) return *std::move(refusal);
+  }
   if (auto refusal = CheckSafeMode(*match->route)) return *std::move(refusal);
   return match->route->handler(request, match->parameters);
+}
+
+HttpAdmission ControlPlane::Admit(const HttpRequest& head) const {
+  const Router::Found found = router_.Find(head.method, head.path);
+  const auto* match = std::get_if<Router::Match>(&found);
+  if (match == nullptr) return {};
+  return {match->route->body_bytes_max, match->route->is_record,
+          CheckAccess(head, match->route->is_open)};
 }
 
 bool ControlPlane::MayBlock(const HttpRequest& request) const {

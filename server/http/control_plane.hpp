@@ -15,7 +15,9 @@
 #include "rollback/backup_manager.hpp"
 #include "rollback/rollout/rollout.hpp"
 #include "server/http/access.hpp"
+#include "server/http/http_server.hpp"
 #include "server/http/message.hpp"
+#include "server/http/records/record_handlers.hpp"
 #include "server/http/router.hpp"
 #include "server/http/server_counters.hpp"
 #include "service/db_service.hpp"
@@ -48,6 +50,7 @@ struct ControlPlaneParts {
   Rollout* rollout = nullptr;        // none: its routes say so
   Notifier* notifier = nullptr;      // none: nobody is notified
   Journal* journal = nullptr;        // none: the routes of the history say so
+  std::size_t value_bytes_max = kValueBytesMaxDefault;
 };
 
 // Thread-safe.
@@ -64,8 +67,16 @@ class ControlPlane {
   // Whether Handle may wait for a disk or longer, so that it does not belong on an io thread.
   [[nodiscard]] bool MayBlock(const HttpRequest& request) const;
 
+  // What is decided about a request by its header: who may send a large body, and where it is
+  // handled. Quick.
+  [[nodiscard]] HttpAdmission Admit(const HttpRequest& head) const;
+
   // From now on /readyz says that the server is stopping, so that load balancers look elsewhere.
   void BeginStop() { is_stopping_.store(true, std::memory_order_relaxed); }
+
+  // Gives back what it holds of the service; before that is closed, and when nobody calls Handle
+  // any more.
+  void ReleaseSessions() { sessions_.Close(); }
 
   // The table of routes, for whoever checks a description of the interface against it.
   [[nodiscard]] const Router& router() const { return router_; }
@@ -76,6 +87,8 @@ class ControlPlane {
                                                         bool is_open) const;
 
   const ControlPlaneParts parts_;
+  SessionPool sessions_;
+  const RecordParts records_;
   const AccessPolicy access_;
   std::atomic<bool> is_stopping_{false};
   const Router router_;

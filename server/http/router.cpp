@@ -8,10 +8,10 @@
 namespace switchback {
 namespace {
 
-// A name holds no NUL: what C calls would cut short there is refused.
-std::optional<std::string> DecodeSegment(std::string_view text) {
+// A name holds no NUL: what C calls would cut short there is refused. A key may hold any bytes.
+std::optional<std::string> DecodeSegment(std::string_view text, bool may_hold_nul) {
   auto decoded = PercentDecode(text);
-  if (decoded && decoded->find('\0') != std::string::npos) return std::nullopt;
+  if (decoded && !may_hold_nul && decoded->find('\0') != std::string::npos) return std::nullopt;
   return decoded;
 }
 
@@ -22,7 +22,8 @@ std::string_view NextSegment(std::string_view& rest) {
   return segment;
 }
 
-std::optional<PathParameters> MatchPattern(std::string_view pattern, std::string_view path) {
+std::optional<PathParameters> MatchPattern(const Route& route, std::string_view path) {
+  std::string_view pattern = route.pattern;
   PathParameters parameters;
   if (std::count(pattern.begin(), pattern.end(), '/') != std::count(path.begin(), path.end(), '/'))
     return std::nullopt;
@@ -33,7 +34,7 @@ std::optional<PathParameters> MatchPattern(std::string_view pattern, std::string
       if (expected != segment) return std::nullopt;
       continue;
     }
-    auto decoded = DecodeSegment(segment);
+    auto decoded = DecodeSegment(segment, route.is_record);
     if (!decoded || decoded->empty()) return std::nullopt;
     parameters.push_back(*std::move(decoded));
   }
@@ -53,7 +54,7 @@ Router::Found Router::Find(std::string_view method, std::string_view path) const
   const std::string_view wanted = method == "HEAD" ? std::string_view("GET") : method;
   std::string allow;
   for (const Route& route : routes_) {
-    auto parameters = MatchPattern(route.pattern, path);
+    auto parameters = MatchPattern(route, path);
     if (!parameters) continue;
     if (route.method == wanted) return Match{&route, *std::move(parameters)};
     Append(allow, route.method);

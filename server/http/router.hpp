@@ -23,6 +23,9 @@ struct Route {
   Handler handler;
   bool is_open = false;    // answered without the token
   bool may_block = false;  // the handler waits for a disk or longer: not on the io thread
+  // Of records: handled on threads of their own, a parameter may hold NUL, a body is of any type.
+  bool is_record = false;
+  std::size_t body_bytes_max = 0;  // 0 = what the server takes as a rule
 };
 
 // Immutable after construction; any thread may call it.
@@ -40,7 +43,8 @@ class Router {
 
   explicit Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
 
-  // A path that cannot be decoded (a stray '%', an encoded NUL) matches nothing.
+  // A path that cannot be decoded (a stray '%', an encoded NUL but in a record's key) matches
+  // nothing.
   [[nodiscard]] Found Find(std::string_view method, std::string_view path) const;
 
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }

@@ -312,7 +312,8 @@ TEST_F(ControlPlaneTest, EveryChangeWantsJson) {
   std::set<std::string> methods;
   for (const Route& route : control_plane_.router().routes()) {
     methods.insert(route.method);
-    if (route.method == "GET") continue;
+    // A record's value is of any type; a page of another site cannot PUT or DELETE.
+    if (route.method == "GET" || route.pattern.ends_with("/records/{key}")) continue;
     HttpRequest request;
     request.method = route.method;
     request.path = route.pattern;
