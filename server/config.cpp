@@ -276,6 +276,7 @@ const std::map<std::string, Setter>& Setters() {
       {"output_bytes_max", Number(&ServerConfig::output_bytes_max, 1u << 16)},
       {"password_file", Text(&ServerConfig::password_file)},
       {"token_file", Text(&ServerConfig::token_file)},
+      {"tokens_file", Text(&ServerConfig::tokens_file)},
       {"allowed_hosts", SetHosts},
       {"collections", SetCollections},
       {"drain_ms_max", Milliseconds(&ServerConfig::drain_max)},
@@ -419,13 +420,13 @@ Status CheckConfig(const ServerConfig& config) {
   SB_RETURN_IF_ERROR(CheckBackupTarget(config.backup_target));
   if (config.backups.is_uploading && config.backup_target.location.empty())
     return Fail(ErrorCode::kInvalidArgument, "backup_upload needs a backup_target");
-  if (IsLoopbackAddress(config.bind_address)) return {};
+  if (IsLoopbackAddress(config.bind_address) || !config.tokens_file.empty()) return {};
   if (config.password.empty() || config.token.empty())
     return Fail(ErrorCode::kRefused,
                 "--bind " + config.bind_address +
                     " can be reached by others, so a password and a token are needed: set "
-                    "SWITCHBACK_PASSWORD and SWITCHBACK_TOKEN, or password_file and token_file in "
-                    "the configuration");
+                    "SWITCHBACK_PASSWORD and SWITCHBACK_TOKEN, or password_file and token_file, or "
+                    "tokens_file, in the configuration");
   return {};
 }
 

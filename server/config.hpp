@@ -41,8 +41,9 @@ struct ServerConfig {
   std::size_t clients_max = 10000;
   std::size_t output_bytes_max = 0;  // what one client may leave unread; 0 = the RESP server's own
   std::string password_file, token_file;
-  std::string password;                    // AUTH over RESP; "" = none
-  std::string token;                       // bearer token over HTTP; "" = none
+  std::string tokens_file;  // named tokens with roles (access/token_file.hpp); "" = none
+  std::string password;     // AUTH over RESP; "" = none
+  std::string token;        // bearer token over HTTP; "" = none
   std::vector<std::string> allowed_hosts;  // more values of the HTTP Host header to accept
   std::map<unsigned, std::string> numbered_collections;  // what SELECT n means where not as usual
   std::chrono::milliseconds drain_max{10000};  // how long a stop waits for requests in flight
@@ -88,7 +89,8 @@ Status ApplyConfigFile(const std::string& path, ServerConfig& config);
 Status LoadSecrets(ServerConfig& config);
 
 // The last check before anything is opened. kInvalidArgument: no data directory, an address that is
-// none. kRefused: an address that others can reach, without password and token.
+// none. kRefused: an address that others can reach, without password and token
+// or named tokens.
 Status CheckConfig(const ServerConfig& config);
 
 // "log" or "stores".

@@ -8,6 +8,7 @@
 #include "server/flag_judge.hpp"
 #include "server/http/event_json.hpp"
 #include "server/http/event_sources.hpp"
+#include "server/http/idempotency.hpp"
 #include "server/process.hpp"
 #include "server/version.hpp"
 
@@ -42,7 +43,10 @@ ServerConfig WithAddress(ServerConfig config) {
 }  // namespace
 
 Server::Server(const ServerConfig& config)
-    : config_(WithAddress(config)), clock_(*config.service.clock), events_(clock_) {}
+    : config_(WithAddress(config)),
+      clock_(*config.service.clock),
+      logins_(clock_),
+      events_(clock_) {}
 
 Server::~Server() {
   if (auto stopped = Stop(); !stopped) LogError("stop: {}", stopped.error().message);
@@ -261,7 +265,26 @@ void Server::StopEvents() {
   if (progress_) progress_->Stop();
 }
 
+// Watched before it is read, so that no change falls between.
+Status Server::StartTokens() {
+  if (config_.tokens_file.empty()) return {};
+  tokens_ = std::make_unique<TokenRegistry>();
+  const auto load = [this]() -> Status {
+    auto tokens = LoadTokenFile(config_.tokens_file);
+    if (!tokens) return Fail(tokens.error());
+    LogInfo("{} named tokens are in force", tokens->size());
+    tokens_->Replace(*std::move(tokens));
+    return {};
+  };
+  poller_.Watch({config_.tokens_file}, [load] {
+    if (auto loaded = load(); !loaded)
+      LogWarning("the tokens of before stay in force: {}", loaded.error().message);
+  });
+  return load();
+}
+
 Status Server::StartDoors() {
+  SB_RETURN_IF_ERROR(StartTokens());
   const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
   ControlPlaneParts parts{
       *service_, *watcher_,       *migrator_,    clock_,         [this] { return Counters(); },
@@ -273,16 +296,22 @@ Status Server::StartDoors() {
   parts.notifier = notifier_.get();
   parts.journal = journal_.get();
   parts.value_bytes_max = config_.service.value_bytes_max;
+  idempotency_ = std::make_unique<IdempotencyBook>(*journal_, clock_);
+  parts.idempotency = idempotency_.get();
   control_plane_ = std::make_unique<ControlPlane>(
-      std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token});
+      std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token,
+                                      tokens_.get(), &logins_});
   http_ = std::make_unique<HttpServer>(
-      HttpDispatch{
-          [this](const HttpRequest& request) { return control_plane_->Handle(request); },
-          [this](const HttpRequest& request) { return control_plane_->MayBlock(request); },
-          [this](const HttpRequest& request) { return control_plane_->Admit(request); }},
+      HttpDispatch{[this](const HttpRequest& request) { return control_plane_->Handle(request); },
+                   [this](const HttpRequest& request) { return control_plane_->MayBlock(request); },
+                   [this](const HttpRequest& request) { return control_plane_->Admit(request); }},
       HttpOptions(config_));
-  resp_ = std::make_unique<RespServer>(*service_, RespOptions(config_));
+  RespServerOptions resp = RespOptions(config_);
+  resp.tokens = tokens_.get();
+  resp.logins = &logins_;
+  resp_ = std::make_unique<RespServer>(*service_, std::move(resp));
   SB_RETURN_IF_ERROR(resp_->Start());
+  poller_.Start();
   // Last, because its handlers look at everything above.
   return http_->Start();
 }
@@ -322,6 +351,7 @@ Status Server::Stop() {
   if (migrator_) migrator_->Stop();  // before what it would take for a failed backup
   if (backups_) backups_->Stop();
   if (queries_) queries_->Stop();
+  poller_.Stop();
   if (resp_) resp_->Stop(config_.drain_max);
   if (http_) http_->Stop(config_.drain_max);
   if (control_plane_) control_plane_->ReleaseSessions();

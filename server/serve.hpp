@@ -13,11 +13,15 @@
 #include "migration/verifier.hpp"
 #include "rollback/backup_manager.hpp"
 #include "rollback/rollout/rollout.hpp"
+#include "server/access/file_poller.hpp"
+#include "server/access/login_limiter.hpp"
+#include "server/access/token_registry.hpp"
 #include "server/config.hpp"
 #include "server/endpoints.hpp"
 #include "server/http/control_plane.hpp"
 #include "server/http/event_feed.hpp"
 #include "server/http/http_server.hpp"
+#include "server/http/idempotency.hpp"
 #include "server/notification_source.hpp"
 #include "server/progress_watcher.hpp"
 #include "server/resp/resp_server.hpp"
@@ -60,12 +64,16 @@ class Server {
   Result<std::string> BeginBackup(const std::string& reason, const std::string& actor);
   void StartEvents(const ControlPlaneParts& parts);
   void StopEvents();
+  Status StartTokens();
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 
   const ServerConfig config_;
   const Clock& clock_;
-  EventHub events_;  // outlives all who publish
+  // Both doors ask these, so they outlive them.
+  LoginLimiter logins_;
+  std::unique_ptr<TokenRegistry> tokens_;  // null: there are no named tokens
+  EventHub events_;                        // outlives all who publish
   // Outlive the journal, which tells them of operations.
   std::unique_ptr<Notifier> notifier_;
   std::unique_ptr<NotificationSource> notifications_;
@@ -83,9 +91,11 @@ class Server {
   std::unique_ptr<ProgressWatcher> progress_;
   std::unique_ptr<EventFeed> event_feed_;
   std::unique_ptr<Rollout> rollout_;
+  std::unique_ptr<IdempotencyBook> idempotency_;
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<RespServer> resp_;
+  FilePoller poller_;  // stops before what it changes
   bool is_stopped_ = false;
 };
 

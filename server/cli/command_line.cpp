@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/cli/commands.hpp"
+#include "server/cli/token_command.hpp"
 #include "server/errors.hpp"
 #include "server/version.hpp"
 
@@ -43,6 +44,7 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddDrainCommand(app, exit_code);
   AddDetachCommand(app, exit_code);
   AddDoctorCommand(app, exit_code);
+  AddTokenCommand(app, exit_code);
 }
 
 // CLI11 reports everything by exceptions and has exit codes of its own; both end here.

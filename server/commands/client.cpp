@@ -7,15 +7,10 @@
 namespace switchback {
 namespace {
 
-// Takes as long for every wrong password of one length, so that time does not tell how much of it
-// was right.
-bool EqualsInConstantTime(std::string_view given, std::string_view secret) {
-  unsigned difference = given.size() == secret.size() ? 0 : 1;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const char expected = secret.empty() ? '\0' : secret[i % secret.size()];
-    difference |= static_cast<unsigned char>(given[i] ^ expected);
-  }
-  return difference == 0;
+// "10.0.0.7" of "10.0.0.7:1234", "::1" of "[::1]:1234"; what is no address stays as it is.
+std::string_view HostOf(std::string_view address) {
+  if (address.starts_with('[')) return address.substr(1, address.find(']') - 1);
+  return address.substr(0, address.rfind(':'));
 }
 
 }  // namespace
@@ -31,7 +26,8 @@ void Client::Reset() {
   version = RespVersion::k2;
   info->SetResp(2);
   info->SetName("");
-  is_authenticated = environment.password.empty();
+  is_authenticated = !environment.needs_login();
+  principal.reset();
   Unwatch();
 }
 
@@ -45,13 +41,43 @@ Status Client::Select(std::string_view number_or_name) {
   return {};
 }
 
-bool Client::Authenticate(std::string_view user, std::string_view password) {
-  if (user != "default") return false;
-  if (!environment.password.empty() && !EqualsInConstantTime(password, environment.password)) {
-    return false;
+Status Client::Authenticate(std::string_view user, std::string_view password) {
+  LoginLimiter* const logins = environment.logins;
+  const std::string_view host = HostOf(info->address());
+  const auto wait = logins == nullptr ? std::nullopt : logins->WaitOf(host);
+  const auto fail_limited = [&] {
+    return Fail(ErrorCode::kBusy, "too many failed logins from this address: wait " +
+                                      std::to_string(wait->count()) + " seconds");
+  };
+  if (wait && !LoginLimiter::IsLocal(host)) return fail_limited();
+  bool is_right = false;
+  std::optional<Principal> found;
+  if (user == "default") {
+    is_right = !environment.needs_login() ||
+               (!environment.password.empty() && ConstantTimeEqual(password, environment.password));
+  } else if (environment.tokens != nullptr) {
+    token_generation = environment.tokens->generation();
+    found = environment.tokens->Find(user, password);
+    is_right = found.has_value();
+  }
+  if (!is_right) {
+    if (logins != nullptr) logins->CountFailure(host);
+    if (wait) return fail_limited();
+    return Fail(ErrorCode::kRefused, "invalid username-password pair or user is disabled.");
   }
   is_authenticated = true;
-  return true;
+  principal = std::move(found);
+  return {};
+}
+
+bool Client::IsInForce() {
+  const std::uint64_t generation = environment.tokens->generation();
+  if (generation == token_generation) return true;
+  token_generation = generation;
+  if (environment.tokens->IsInForce(*principal)) return true;
+  principal.reset();
+  is_authenticated = false;
+  return false;
 }
 
 void Client::Watch(Arguments keys) {

@@ -10,8 +10,17 @@
 namespace switchback {
 namespace {
 
-constexpr std::string_view kWrongPassword =
-    "WRONGPASS invalid username-password pair or user is disabled.";
+// Whether the client may go on; if not, the reply is written.
+bool LogIn(Client& client, std::string_view user, std::string_view password, ReplyWriter& reply) {
+  const Status done = client.Authenticate(user, password);
+  if (done) return true;
+  if (done.error().code == ErrorCode::kBusy) {
+    reply.Error("ERR " + done.error().message);
+  } else {
+    reply.Error("WRONGPASS " + done.error().message);
+  }
+  return false;
+}
 
 Status Ping(Client& /*client*/, CommandContext& context) {
   if (context.args.size() > 2) return FailArgument("wrong number of arguments for 'ping' command");
@@ -37,17 +46,13 @@ Status Select(Client& client, CommandContext& context) {
 Status Auth(Client& client, CommandContext& context) {
   const Arguments args = context.args;
   if (args.size() > 3) return FailSyntax();
-  if (args.size() == 2 && context.environment.password.empty()) {
+  if (args.size() == 2 && !context.environment.needs_login()) {
     return FailArgument(
         "AUTH <password> called without any password configured for the default user. Are you "
         "sure your configuration is correct?");
   }
   const std::string_view user = args.size() == 3 ? args[1] : std::string_view("default");
-  if (client.Authenticate(user, args.back())) {
-    context.reply.Ok();
-  } else {
-    context.reply.Error(kWrongPassword);
-  }
+  if (LogIn(client, user, args.back(), context.reply)) context.reply.Ok();
   return {};
 }
 
@@ -109,10 +114,7 @@ Status Hello(Client& client, CommandContext& context) {
     options.version = version == 2 ? RespVersion::k2 : RespVersion::k3;
     SB_RETURN_IF_ERROR(ParseHelloOptions(context.args.subspan(2), options));
   }
-  if (options.user && !client.Authenticate(*options.user, options.password)) {
-    context.reply.Error(kWrongPassword);
-    return {};
-  }
+  if (options.user && !LogIn(client, *options.user, options.password, context.reply)) return {};
   if (!client.is_authenticated) {
     context.reply.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "common/clock.hpp"
+#include "server/access/login_limiter.hpp"
+#include "server/access/token_registry.hpp"
 #include "server/commands/client_registry.hpp"
 #include "server/commands/collection_numbers.hpp"
 #include "server/commands/scan_cursors.hpp"
@@ -28,7 +30,11 @@ struct CommandEnvironment {
   ScanCursors scan_cursors;
   ClientRegistry clients;
   const Clock* clock = &SystemClock();
-  std::string password;  // "" = none: every client counts as authenticated
+  // Of the default user; "" = none: every client counts as authenticated, unless there are tokens.
+  std::string password;
+  const TokenRegistry* tokens = nullptr;  // named users; null: there are none
+  LoginLimiter* logins = nullptr;         // null: guessing is not slowed down
+  [[nodiscard]] bool needs_login() const { return !password.empty() || tokens != nullptr; }
   std::size_t value_bytes_max = kValueBytesMaxDefault;
   std::size_t clients_max = kClientCountMaxDefault;
   std::size_t output_bytes_max = kOutputBytesMaxDefault;

@@ -131,6 +131,12 @@ const Command* FindSubcommand(const Command& container, std::string_view name) {
   return nullptr;
 }
 
+AccessRole RoleFor(const Command& command) {
+  const bool is_emptying = command.name == "flushdb" || command.name == "flushall";
+  if (is_emptying || command.Has(kFlagAdmin)) return AccessRole::kAdmin;
+  return command.write != nullptr ? AccessRole::kOperator : AccessRole::kViewer;
+}
+
 const std::vector<const Command*>& AllCommands() {
   return TheTable().all();
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/access/access_role.hpp"
 #include "server/commands/command.hpp"
 
 namespace switchback {
@@ -26,6 +27,10 @@ const Command* FindCommand(std::string_view name);
 
 // The subcommand of `container` called `name`, or nullptr.
 const Command* FindSubcommand(const Command& container, std::string_view name);
+
+// The least role that may run the command: an operator writes, an admin empties collections and
+// looks at other clients and at the configuration.
+AccessRole RoleFor(const Command& command);
 
 // Every top-level command, by name.
 const std::vector<const Command*>& AllCommands();

@@ -29,20 +29,19 @@ bool IsPort(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+HttpResponse TooManyLogins(std::chrono::seconds wait) {
+  auto response = ProblemResponse(
+      429, "too-many-logins",
+      "too many wrong tokens came from this address: wait " + std::to_string(wait.count()) + " s");
+  response.headers.emplace_back("Retry-After", std::to_string(wait.count()));
+  return response;
+}
+
 bool IsMutation(std::string_view method) {
   return method != "GET" && method != "HEAD" && method != "OPTIONS";
 }
 
 }  // namespace
-
-bool ConstantTimeEqual(std::string_view left, std::string_view right) {
-  unsigned char difference = left.size() == right.size() ? 0 : 1;
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    const char other = right.empty() ? '\0' : right[i % right.size()];
-    difference = static_cast<unsigned char>(difference | (left[i] ^ other));
-  }
-  return difference == 0;
-}
 
 std::string HostName(std::string_view authority) {
   std::string_view host = authority;
@@ -96,14 +95,26 @@ std::optional<HttpResponse> AccessPolicy::CheckOrigin(const HttpRequest& request
   return ProblemResponse(403, "cross-site", "requests from pages of other sites are refused");
 }
 
-std::optional<HttpResponse> AccessPolicy::CheckToken(const HttpRequest& request) const {
-  if (options_.token.empty()) return std::nullopt;
+std::optional<Principal> AccessPolicy::Find(std::string_view token) const {
+  if (!options_.token.empty() && ConstantTimeEqual(token, options_.token)) return Principal{};
+  return options_.tokens == nullptr ? std::nullopt : options_.tokens->Find(token);
+}
+
+std::variant<Principal, HttpResponse> AccessPolicy::Authenticate(const HttpRequest& request) const {
+  if (options_.token.empty() && options_.tokens == nullptr) return Principal{};
   const std::string_view value = request.Header("authorization");
+  const auto wait =
+      options_.logins == nullptr ? std::nullopt : options_.logins->WaitOf(request.peer);
+  if (wait && !LoginLimiter::IsLocal(request.peer)) return TooManyLogins(*wait);
   constexpr std::string_view kScheme = "bearer ";
   const bool has_scheme =
       value.size() > kScheme.size() && LowerCase(value.substr(0, kScheme.size())) == kScheme;
-  if (has_scheme && ConstantTimeEqual(value.substr(kScheme.size()), options_.token))
-    return std::nullopt;
+  if (has_scheme) {
+    if (auto found = Find(value.substr(kScheme.size()))) return *std::move(found);
+  }
+  // Who shows nothing does not guess.
+  if (!value.empty() && options_.logins != nullptr) options_.logins->CountFailure(request.peer);
+  if (wait && !value.empty()) return TooManyLogins(*wait);
   auto response = ProblemResponse(401, "unauthorized",
                                   "this server asks for a token: Authorization: Bearer TOKEN");
   response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"switchback\"");

@@ -9,8 +9,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "server/access/login_limiter.hpp"
+#include "server/access/token_registry.hpp"
 #include "server/http/message.hpp"
 
 namespace switchback {
@@ -18,7 +21,10 @@ namespace switchback {
 struct AccessOptions {
   std::string bind_address = "127.0.0.1";
   std::vector<std::string> allowed_hosts;  // names besides those of loopback and the bind address
-  std::string token;                       // "" = none is asked for
+  std::string token;                       // an admin's, without a name; "" = there is none
+  // Named tokens besides; null: there are none. Without these and `token` everybody is an admin.
+  const TokenRegistry* tokens = nullptr;
+  LoginLimiter* logins = nullptr;  // null: guessing is not slowed down
 };
 
 // Immutable; any thread may call it. Each check gives the answer to send instead, or nullopt.
@@ -31,19 +37,19 @@ class AccessPolicy {
   [[nodiscard]] std::optional<HttpResponse> CheckHost(const HttpRequest& request) const;
   // 403 for a request that a page of another site made.
   [[nodiscard]] std::optional<HttpResponse> CheckOrigin(const HttpRequest& request) const;
-  // 401 without the right `Authorization: Bearer`. Compares in constant time.
-  [[nodiscard]] std::optional<HttpResponse> CheckToken(const HttpRequest& request) const;
+  // Who asks, by `Authorization: Bearer`, or the refusal: 401 without a right token, 429 after too
+  // many wrong ones. Compares in constant time.
+  [[nodiscard]] std::variant<Principal, HttpResponse> Authenticate(
+      const HttpRequest& request) const;
   // 415 unless the body is declared as JSON; only for methods that change something.
   [[nodiscard]] static std::optional<HttpResponse> CheckContentType(const HttpRequest& request);
 
  private:
+  [[nodiscard]] std::optional<Principal> Find(std::string_view token) const;
   [[nodiscard]] bool IsOurHost(std::string_view host) const;
 
   AccessOptions options_;
 };
-
-// Whether both are the same, in a time that depends on the lengths only.
-bool ConstantTimeEqual(std::string_view left, std::string_view right);
 
 // The host of a Host header or of an origin's authority, lower case, without port and brackets; ""
 // when it is malformed.

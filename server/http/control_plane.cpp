@@ -6,9 +6,16 @@
 #include <variant>
 
 #include "server/http/console_files.hpp"
+#include "common/log.hpp"
+#include "flags/strict_json.hpp"
+#include "server/http/actor.hpp"
 #include "server/http/handlers.hpp"
+#include "server/http/idempotency.hpp"
+#include "server/http/openapi/openapi.hpp"
 #include "server/http/problem.hpp"
 #include "server/safety.hpp"
+#include "server/http/request_id.hpp"
+#include "server/http/route_rules.hpp"
 
 namespace switchback {
 namespace {
@@ -191,10 +198,11 @@ void AddRecordRoutes(const ControlPlaneParts& parts, const RecordParts& records,
   using Handler = HttpResponse (*)(const RecordParts&, const HttpRequest&, const PathParameters&);
   const auto add = [&](const char* method, const char* path, std::size_t body_bytes_max,
                        Handler handler) {
-    Route route = Blocking(
-        {method, path, [&records, handler](const HttpRequest& request, const PathParameters& names) {
-           return handler(records, request, names);
-         }});
+    Route route =
+        Blocking({method, path,
+                  [&records, handler](const HttpRequest& request, const PathParameters& names) {
+                    return handler(records, request, names);
+                  }});
     route.is_record = true;
     route.body_bytes_max = body_bytes_max;
     routes.push_back(std::move(route));
@@ -220,6 +228,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
       Open({"GET", "/healthz", [](Request, Parameters) { return HandleHealth(); }}),
       Open({"GET", "/readyz",
             [&](Request, Parameters) { return HandleReady(parts, is_stopping.load()); }}),
+      Open({"GET", "/openapi.json", [](Request, Parameters) { return HandleOpenApi(); }}),
       {"GET", "/metrics", [&](Request, Parameters) { return HandleMetrics(parts); }},
       {"GET", "/v1/status", [&](Request, Parameters) { return HandleStatus(parts); }},
       Blocking({"GET", "/v1/events",
@@ -284,6 +293,7 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
   AddHistoryRoutes(parts, routes);
   AddConsoleRoutes(routes);
   AddRecordRoutes(parts, records, routes);
+  ApplyRouteRules(routes);
   return routes;
 }
 
@@ -297,10 +307,19 @@ ControlPlane::ControlPlane(ControlPlaneParts parts, AccessOptions access)
       router_(Routes(parts_, records_, is_stopping_)) {}
 
 std::optional<HttpResponse> ControlPlane::CheckAccess(const HttpRequest& request,
-                                                      bool is_open) const {
+                                                      const Route* route,
+                                                      Principal& principal) const {
   if (auto refusal = access_.CheckHost(request)) return refusal;
   if (auto refusal = access_.CheckOrigin(request)) return refusal;
-  return is_open ? std::nullopt : access_.CheckToken(request);
+  if (route != nullptr && route->is_open) return std::nullopt;
+  auto found = access_.Authenticate(request);
+  if (auto* refusal = std::get_if<HttpResponse>(&found)) return std::move(*refusal);
+  principal = std::get<Principal>(std::move(found));
+  if (route == nullptr || MayAct(principal.role, route->role)) return std::nullopt;
+  return ProblemResponse(403, "forbidden",
+                         std::string("this needs the role ") + AccessRoleName(route->role) +
+                             "; the token " + principal.name + " has the role " +
+                             AccessRoleName(principal.role));
 }
 
 // What writes, or moves data on its own account, has to wait until somebody has looked. Going back
@@ -321,10 +340,18 @@ std::optional<HttpResponse> ControlPlane::CheckSafeMode(const Route& route) cons
 }
 
 HttpResponse ControlPlane::Handle(const HttpRequest& request) const {
+  const std::string id = RequestIdOf(request);
+  HttpResponse response = Answer(request, id);
+  AddRequestId(response, id);
+  return response;
+}
+
+HttpResponse ControlPlane::Answer(const HttpRequest& request, const std::string& id) const {
   const Router::Found found = router_.Find(request.method, request.path);
   const auto* match = std::get_if<Router::Match>(&found);
   // Access first: without the token nobody learns which paths there are.
-  if (auto refusal = CheckAccess(request, match != nullptr && match->route->is_open))
+  Principal principal;
+  if (auto refusal = CheckAccess(request, match == nullptr ? nullptr : match->route, principal))
     return *std::move(refusal);
   if (const auto* wrong = std::get_if<Router::WrongMethod>(&found)) {
     auto response = ProblemResponse(405, "method-not-allowed",
@@ -340,14 +367,45 @@ HttpResponse ControlPlane::Handle(const HttpRequest& request) const {
   }
   if (auto refusal = CheckSafeMode(*match->route)) return *std::move(refusal);
   return match->route->handler(request, match->parameters);
+  HttpResponse response = Act(request, *match, principal);
+  if (request.method != "GET" && request.method != "HEAD" && !match->route->is_record)
+    LogInfo("http: {} {} by {}: {} [request {}]", request.method, Printable(request.path),
+            principal.name.empty() ? "somebody" : principal.name, response.status, id);
+  return response;
+}
+
+HttpResponse ControlPlane::Act(const HttpRequest& request, const Router::Match& match,
+                               const Principal& principal) const {
+  const Route& route = *match.route;
+  const bool may_repeat = route.is_idempotent && parts_.idempotency != nullptr &&
+                          request.headers.contains("idempotency-key");
+  const auto act = [&](const HttpRequest& asked) {
+    if (!may_repeat) return route.handler(asked, match.parameters);
+    return parts_.idempotency->Run(principal.name, asked,
+                                   [&] { return route.handler(asked, match.parameters); });
+  };
+  if (!route.has_actor || principal.name.empty()) return act(request);
+  auto body = BodyWithActor(request.body, principal.name);
+  if (!body) return ProblemResponse(body.error());
+  HttpRequest named = request;
+  named.body = *std::move(body);
+  return act(named);
 }
 
 HttpAdmission ControlPlane::Admit(const HttpRequest& head) const {
   const Router::Found found = router_.Find(head.method, head.path);
   const auto* match = std::get_if<Router::Match>(&found);
   if (match == nullptr) return {};
-  return {match->route->body_bytes_max, match->route->is_record,
-          CheckAccess(head, match->route->is_open)};
+  HttpAdmission admission;
+  admission.body_bytes_max = match->route->body_bytes_max;
+  admission.is_record = match->route->is_record;
+  admission.refuse = [this, head, route = match->route] {
+    Principal principal;
+    auto refusal = CheckAccess(head, route, principal);
+    if (refusal) AddRequestId(*refusal, RequestIdOf(head));
+    return refusal;
+  };
+  return admission;
 }
 
 bool ControlPlane::MayBlock(const HttpRequest& request) const {

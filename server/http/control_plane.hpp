@@ -25,6 +25,7 @@
 namespace switchback {
 
 class EventFeed;
+class IdempotencyBook;
 class Notifier;
 
 // How long POST /v1/drain waits when the request does not say, and at most.
@@ -51,6 +52,7 @@ struct ControlPlaneParts {
   Notifier* notifier = nullptr;      // none: nobody is notified
   Journal* journal = nullptr;        // none: the routes of the history say so
   std::size_t value_bytes_max = kValueBytesMaxDefault;
+  IdempotencyBook* idempotency = nullptr;  // none: Idempotency-Key is not looked at
 };
 
 // Thread-safe.
@@ -83,8 +85,14 @@ class ControlPlane {
 
  private:
   [[nodiscard]] std::optional<HttpResponse> CheckSafeMode(const Route& route) const;
+  // The refusal, or nullopt and who asks. `route` null: there is none.
   [[nodiscard]] std::optional<HttpResponse> CheckAccess(const HttpRequest& request,
-                                                        bool is_open) const;
+                                                        const Route* route,
+                                                        Principal& principal) const;
+  [[nodiscard]] HttpResponse Answer(const HttpRequest& request, const std::string& id) const;
+  // Of a request that is let in.
+  [[nodiscard]] HttpResponse Act(const HttpRequest& request, const Router::Match& match,
+                                 const Principal& principal) const;
 
   const ControlPlaneParts parts_;
   SessionPool sessions_;

@@ -36,8 +36,9 @@ struct HttpAdmission {
   std::size_t body_bytes_max = 0;  // 0 = HttpServerOptions::body_bytes_max
   // Handled by threads of their own, so that no number of these keeps others waiting.
   bool is_record = false;
-  // The answer, where a large body need not be read; nullopt: it is welcome.
-  std::optional<HttpResponse> refusal;
+  // Asked before a large body is read: the answer to send instead, nullopt: it is welcome. Empty:
+  // it is.
+  std::function<std::optional<HttpResponse>()> refuse = {};
 };
 
 // Who answers. All are called from several threads at once.

@@ -31,9 +31,27 @@ std::string LowerCase(beast::string_view text) {
   return lower;
 }
 
-// Without the body.
-HttpRequest ToRequest(const http::request<http::string_body>& message) {
+}  // namespace
+
+HttpSession::HttpSession(tcp::socket socket, HttpSessionShared& shared)
+    : shared_(shared), stream_(std::move(socket)) {
+  ++shared_.connections;
+  ++shared_.connections_total;
+  NetError ignored;
+  stream_.socket().set_option(tcp::no_delay(true), ignored);
+  const auto peer = stream_.socket().remote_endpoint(ignored);
+  if (!ignored) peer_ = peer.address().to_string();
+}
+
+HttpSession::~HttpSession() {
+  ReleaseBody();
+  --shared_.connections;
+}
+
+HttpRequest HttpSession::ToRequest() const {
+  const auto& message = parser_->get();
   HttpRequest request;
+  request.peer = peer_;
   request.method = std::string(message.method_string());
   const std::string target(message.target());
   const auto question = target.find('?');
@@ -45,21 +63,6 @@ HttpRequest ToRequest(const http::request<http::string_body>& message) {
     value.append(field.value().data(), field.value().size());
   }
   return request;
-}
-
-}  // namespace
-
-HttpSession::HttpSession(tcp::socket socket, HttpSessionShared& shared)
-    : shared_(shared), stream_(std::move(socket)) {
-  ++shared_.connections;
-  ++shared_.connections_total;
-  NetError ignored;
-  stream_.socket().set_option(tcp::no_delay(true), ignored);
-}
-
-HttpSession::~HttpSession() {
-  ReleaseBody();
-  --shared_.connections;
 }
 
 void HttpSession::Read() {
@@ -81,7 +84,7 @@ void HttpSession::OnReadHeader(NetError error, std::size_t size) {
   }
   shared_.bytes_in += size;
   admission_ = {};
-  if (shared_.dispatch.admit) admission_ = shared_.dispatch.admit(ToRequest(parser_->get()));
+  if (shared_.dispatch.admit) admission_ = shared_.dispatch.admit(ToRequest());
   if (AdmitBody()) ReadBody();
 }
 
@@ -96,8 +99,8 @@ bool HttpSession::AdmitBody() {
     return false;
   }
   if (bytes_max == usual || (!is_chunked && (!length || *length <= usual))) return true;
-  if (admission_.refusal) {
-    Write(*std::move(admission_.refusal), true);
+  if (auto refusal = admission_.refuse ? admission_.refuse() : std::nullopt) {
+    Write(*std::move(refusal), true);
     return false;
   }
   if (!ReserveBody(length ? static_cast<std::size_t>(*length) : bytes_max)) {
@@ -173,7 +176,7 @@ void HttpSession::Dispatch() {
   is_head_ = parser_->get().method() == http::verb::head;
   is_last_ = !parser_->get().keep_alive();
   stream_.expires_never();
-  auto request = std::make_shared<HttpRequest>(ToRequest(parser_->get()));
+  auto request = std::make_shared<HttpRequest>(ToRequest());
   request->body = std::move(parser_->get().body());
   if (!shared_.dispatch.may_block(*request)) {
     Write(shared_.dispatch.handle(*request), is_last_);

@@ -46,6 +46,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
  private:
   using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
+  // Without the body.
+  [[nodiscard]] HttpRequest ToRequest() const;
   void OnReadHeader(NetError error, std::size_t size);
   // Whether the body may come; else the answer is under way.
   bool AdmitBody();
@@ -74,6 +76,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::weak_ptr<StreamWriter> streaming_;
   std::size_t discarded_bytes_ = 0;
   HttpAdmission admission_;
+  std::string peer_;
   std::size_t reserved_bytes_ = 0;  // of shared_.large_body_bytes
   bool is_answering_ = false;
   bool is_last_ = false;

@@ -21,6 +21,7 @@ struct HttpRequest {
   std::map<std::string, std::string, std::less<>>
       headers;  // names in lower case; repeated ones joined by ", "
   std::string body;
+  std::string peer;  // its IP address, without a port; "" = a Unix socket, or unknown
 
   // The header's value, "" when absent.
   [[nodiscard]] std::string_view Header(std::string_view name) const {

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/access/access_role.hpp"
 #include "server/http/message.hpp"
 
 namespace switchback {
@@ -25,7 +26,10 @@ struct Route {
   bool may_block = false;  // the handler waits for a disk or longer: not on the io thread
   // Of records: handled on threads of their own, a parameter may hold NUL, a body is of any type.
   bool is_record = false;
-  std::size_t body_bytes_max = 0;  // 0 = what the server takes as a rule
+  std::size_t body_bytes_max = 0;        // 0 = what the server takes as a rule
+  AccessRole role = AccessRole::kAdmin;  // the least that may; the table says it for each route
+  bool has_actor = false;                // the body may name who acts
+  bool is_idempotent = false;            // honours Idempotency-Key
 };
 
 // Immutable after construction; any thread may call it.

@@ -94,6 +94,13 @@ Conversation::Step Conversation::Dispatch(const Command& command, Arguments args
     Reject("NOAUTH Authentication required.", reply);
     return Step::kNext;
   }
+  if (client_.principal) [[unlikely]] {
+    // What was gathered before was allowed then; its replies come first.
+    if (HasGathered() &&
+        (command.write == nullptr || !MayAct(client_.principal->role, RoleFor(command))))
+      return Suspend();
+    if (!MayRun(command, reply)) return Step::kNext;
+  }
   if (command.write != nullptr && !is_in_multi_) {
     if (!Gather(command, args)) return Suspend();
     ++command_count_;
@@ -115,6 +122,22 @@ Conversation::Step Conversation::Dispatch(const Command& command, Arguments args
     RunClient(command, args, reply);
   }
   return Step::kNext;
+}
+
+bool Conversation::MayRun(const Command& command, ReplyWriter& reply) {
+  if (!client_.IsInForce()) {
+    parser_.SetTrusted(false);
+    if (command.Has(kFlagNoAuth)) return true;
+    ++command_count_;
+    Reject("NOAUTH Authentication required.", reply);
+    return false;
+  }
+  if (command.Has(kFlagNoAuth) || MayAct(client_.principal->role, RoleFor(command))) return true;
+  ++command_count_;
+  Reject(
+      "NOPERM this user has no permissions to run the '" + std::string(command.name) + "' command",
+      reply);
+  return false;
 }
 
 void Conversation::RunRead(const Command& command, Arguments args, ReplyWriter& reply) {

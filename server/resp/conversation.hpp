@@ -76,6 +76,8 @@ class Conversation {
   Step RunSlow(const Command& command, Arguments args);
   void RunRead(const Command& command, Arguments args, ReplyWriter& reply);
   void RunClient(const Command& command, Arguments args, ReplyWriter& reply);
+  // Whether a client with a name may run it; if not, it was answered.
+  bool MayRun(const Command& command, ReplyWriter& reply);
   void Reject(std::string_view text, ReplyWriter& reply);
   void RefuseQueue(std::string_view text, ReplyWriter& reply);
   void EndMulti();

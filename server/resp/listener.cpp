@@ -46,7 +46,7 @@ Status RespListener::Open(const std::string& bind_address, std::uint16_t port) {
   const tcp::endpoint chosen = acceptor_.local_endpoint(error);
   if (error) return FailNet(error, doing);
   port_ = chosen.port();
-  is_protected_ = !address.is_loopback() && core_.environment.password.empty();
+  is_protected_ = !address.is_loopback() && !core_.environment.needs_login();
   return {};
 }
 

@@ -24,6 +24,8 @@ Status RespServer::Configure() {
   environment.clock = options_.clock;
   environment.started_at = options_.clock->Now();
   environment.password = options_.password;
+  environment.tokens = options_.tokens;
+  environment.logins = options_.logins;
   environment.value_bytes_max = options_.value_bytes_max;
   environment.clients_max = options_.clients_max;
   environment.output_bytes_max = options_.output_bytes_max;

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "common/result.hpp"
+#include "server/access/login_limiter.hpp"
+#include "server/access/token_registry.hpp"
 #include "server/resp/limits.hpp"
 #include "server/resp/server_stats.hpp"
 #include "service/db_service.hpp"
@@ -24,7 +26,10 @@ struct RespServerOptions {
   std::string bind_address = "127.0.0.1";
   std::uint16_t port = 6380;  // 0 = any free one
   unsigned threads = 0;       // 0 = one per core
-  std::string password;       // "" = none; then only loopback peers are served
+  std::string password;       // "" = none; then only loopback peers are served, unless by token
+  // Named users besides. Both outlive the server; null: there are none.
+  const TokenRegistry* tokens = nullptr;
+  LoginLimiter* logins = nullptr;
   std::size_t clients_max = kClientCountMaxDefault;
   std::size_t output_bytes_max = kOutputBytesMaxDefault;  // waiting for one client
   std::chrono::milliseconds output_stall_max{kOutputStallMax};

@@ -1,6 +1,10 @@
 #include "server/http/access.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "common/sha256.hpp"
+#include "tests/support/shifted_clock.hpp"
 
 namespace switchback {
 namespace {
@@ -75,9 +79,15 @@ TEST(AccessPolicy, RefusesPagesOfOtherSites) {
   EXPECT_EQ(OriginStatus({{"origin", "null"}}), 403u);
 }
 
+std::optional<HttpResponse> Refusal(const AccessPolicy& policy, const HttpRequest& request) {
+  auto found = policy.Authenticate(request);
+  const auto* refusal = std::get_if<HttpResponse>(&found);
+  return refusal == nullptr ? std::nullopt : std::optional(*refusal);
+}
+
 unsigned TokenStatus(const std::string& authorization) {
   const AccessPolicy policy({"127.0.0.1", {}, "s3cret"});
-  const auto refusal = policy.CheckToken(With({{"authorization", authorization}}));
+  const auto refusal = Refusal(policy, With({{"authorization", authorization}}));
   return refusal ? refusal->status : 200;
 }
 
@@ -90,7 +100,7 @@ TEST(AccessPolicy, WantsTheWholeToken) {
 }
 
 TEST(AccessPolicy, TellsHowToAuthenticate) {
-  const auto refusal = AccessPolicy({"127.0.0.1", {}, "s3cret"}).CheckToken(With({}));
+  const auto refusal = Refusal(AccessPolicy({"127.0.0.1", {}, "s3cret"}), With({}));
 
   ASSERT_TRUE(refusal.has_value());
   ASSERT_EQ(refusal->headers.size(), 1u);
@@ -98,7 +108,7 @@ TEST(AccessPolicy, TellsHowToAuthenticate) {
 }
 
 TEST(AccessPolicy, WantsNoTokenWhenNoneIsConfigured) {
-  EXPECT_FALSE(AccessPolicy({}).CheckToken(With({})).has_value());
+  EXPECT_FALSE(Refusal(AccessPolicy({}), With({})).has_value());
 }
 
 unsigned ContentTypeStatus(const std::string& method, const std::string& type) {
@@ -117,6 +127,60 @@ TEST(AccessPolicy, WantsJsonForChanges) {
         "text/plain; application/json", "application/jsonp"})
     EXPECT_EQ(ContentTypeStatus("POST", type), 415u) << type;
   EXPECT_EQ(ContentTypeStatus("GET", ""), 200u);
+}
+
+class NamedTokensTest : public testing::Test {
+ protected:
+  NamedTokensTest() {
+    tokens_.Replace({{"ann", AccessRole::kOperator, Sha256Hex("ann's secret token")}});
+  }
+  std::variant<Principal, HttpResponse> Ask(const std::string& token, const std::string& peer) {
+    HttpRequest request = With({{"authorization", "Bearer " + token}});
+    request.peer = peer;
+    return policy_.Authenticate(request);
+  }
+  unsigned Status(const std::string& token, const std::string& peer) {
+    auto found = Ask(token, peer);
+    const auto* refusal = std::get_if<HttpResponse>(&found);
+    return refusal == nullptr ? 200 : refusal->status;
+  }
+
+  test::ShiftedClock clock_;
+  LoginLimiter logins_{clock_};
+  TokenRegistry tokens_;
+  const AccessPolicy policy_{{"127.0.0.1", {}, "the single one", &tokens_, &logins_}};
+};
+
+TEST_F(NamedTokensTest, KnowsWhoseTokenItIs) {
+  const auto ann = std::get<Principal>(Ask("ann's secret token", "10.0.0.1"));
+  const auto admin = std::get<Principal>(Ask("the single one", "10.0.0.1"));
+
+  EXPECT_EQ(ann.name, "ann");
+  EXPECT_EQ(ann.role, AccessRole::kOperator);
+  EXPECT_EQ(admin.name, "");
+  EXPECT_EQ(admin.role, AccessRole::kAdmin);
+  EXPECT_EQ(Status("another", "10.0.0.1"), 401u);
+  // A digest is no token.
+  EXPECT_EQ(Status(Sha256Hex("ann's secret token"), "10.0.0.1"), 401u);
+}
+
+TEST_F(NamedTokensTest, SlowsDownWhoGuessesFromElsewhere) {
+  for (unsigned i = 0; i < kFailedLoginsMax; ++i) EXPECT_EQ(Status("guess", "10.0.0.1"), 401u);
+
+  const auto limited = std::get<HttpResponse>(Ask("ann's secret token", "10.0.0.1"));
+
+  EXPECT_EQ(limited.status, 429u);
+  EXPECT_THAT(limited.headers, testing::Contains(testing::Key("Retry-After")));
+  EXPECT_EQ(Status("ann's secret token", "10.0.0.2"), 200u);
+  clock_.Advance(kFailedLoginWindow + std::chrono::seconds(1));
+  EXPECT_EQ(Status("ann's secret token", "10.0.0.1"), 200u);
+}
+
+TEST_F(NamedTokensTest, NeverLocksOutWhoIsOnTheMachine) {
+  for (unsigned i = 0; i < kFailedLoginsMax; ++i) Status("guess", "127.0.0.1");
+
+  EXPECT_EQ(Status("guess", "127.0.0.1"), 429u);
+  EXPECT_EQ(Status("ann's secret token", "127.0.0.1"), 200u);
 }
 
 TEST(ConstantTimeEqual, ComparesLikeEqual) {

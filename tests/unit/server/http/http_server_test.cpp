@@ -500,7 +500,7 @@ HttpDispatch LargeDispatch(bool is_refused = false) {
             admission.body_bytes_max = 100;
             HttpResponse refusal;
             refusal.status = 401;
-            if (is_refused) admission.refusal = refusal;
+            if (is_refused) admission.refuse = [refusal] { return std::optional(refusal); };
             return admission;
           }};
 }

@@ -330,7 +330,7 @@ TEST_F(RecordHandlersTest, LargeBodiesAreAdmittedByRoute) {
 
   EXPECT_EQ(admitted("PUT", kAlice).body_bytes_max, kValueBytesMaxDefault);
   EXPECT_TRUE(admitted("PUT", kAlice).is_record);
-  EXPECT_FALSE(admitted("PUT", kAlice).refusal.has_value());
+  EXPECT_FALSE(admitted("PUT", kAlice).refuse().has_value());
   EXPECT_EQ(admitted("POST", "/v1/rollback").body_bytes_max, 0u);
   EXPECT_FALSE(admitted("GET", "/v1/status").is_record);
 }
