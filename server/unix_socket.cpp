@@ -1,5 +1,6 @@
 #include "server/unix_socket.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -7,6 +8,8 @@
 
 #include <cerrno>
 #include <cstring>
+
+#include "common/file.hpp"
 
 namespace switchback {
 namespace {
@@ -47,11 +50,11 @@ Result<mode_t> ParseSocketMode(std::string_view text) {
   return Fail(ErrorCode::kInvalidArgument, "must be \"0600\" or \"0660\"");
 }
 
-Result<UniqueFd> ListenOnUnixSocket(const std::string& path, mode_t mode) {
+Result<int> ListenOnUnixSocket(const std::string& path, mode_t mode) {
   const auto address = AddressOf(path);
   if (!address) return Fail(address.error());
   SB_RETURN_IF_ERROR(RemoveStale(path, *address));
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return FailErrno("unix socket " + path, errno);
   // Linux makes the file with the descriptor's mode (less the umask): it is never open to more.
   if (::fchmod(socket.get(), mode) != 0) return FailErrno("unix socket " + path, errno);
@@ -59,7 +62,8 @@ Result<UniqueFd> ListenOnUnixSocket(const std::string& path, mode_t mode) {
     return FailErrno("bind the unix socket " + path, errno);
   if (::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), SOMAXCONN) != 0)
     return FailErrno("listen on the unix socket " + path, errno);
-  return socket;
+  const int kept = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0);
+  return kept < 0 ? Result<int>(FailErrno("unix socket " + path, errno)) : Result<int>(kept);
 }
 
 void RemoveUnixSocket(const std::string& path) {

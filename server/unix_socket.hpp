@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "common/file.hpp"
 #include "common/result.hpp"
 
 namespace switchback {
@@ -16,9 +15,10 @@ namespace switchback {
 Result<mode_t> ParseSocketMode(std::string_view text);
 
 // Binds and listens at `path`, with that mode from the first moment. What a server that died has
-// left there is removed; nothing else is. Errors: kConflict (somebody listens there), kRefused
+// left there is removed; nothing else is. The descriptor, which does not block, is the caller's.
+// Errors: kConflict (somebody listens there), kRefused
 // (there is a file that is no socket), kInvalidArgument (a path that is too long), kIo.
-Result<UniqueFd> ListenOnUnixSocket(const std::string& path, mode_t mode);
+Result<int> ListenOnUnixSocket(const std::string& path, mode_t mode);
 
 // Removes the socket at the end. Harmless when it is gone.
 void RemoveUnixSocket(const std::string& path);
