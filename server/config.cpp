@@ -12,6 +12,7 @@
 #include "common/file.hpp"
 #include "flags/strict_json.hpp"
 #include "rollback/guard/guard_settings_json.hpp"
+#include "server/unix_socket.hpp"
 
 namespace switchback {
 namespace {
@@ -69,6 +70,31 @@ Status SetHosts(const Json& value, ServerConfig& config) {
       return Wrong("a list of host names");
     config.allowed_hosts.push_back(host.get<std::string>());
   }
+  return {};
+}
+
+Status SetTls(const Json& value, ServerConfig& config) {
+  const std::string expected = "an object of certificate, key and, if there is one, client_ca";
+  if (!value.is_object()) return Wrong(expected);
+  TlsOptions tls;
+  for (const auto& [name, path] : value.items()) {
+    std::string* member = name == "certificate" ? &tls.certificate
+                          : name == "key"       ? &tls.key
+                          : name == "client_ca" ? &tls.client_ca
+                                                : nullptr;
+    if (member == nullptr || !path.is_string()) return Wrong(expected);
+    *member = path.get<std::string>();
+  }
+  if (tls.certificate.empty() || tls.key.empty()) return Wrong(expected);
+  config.tls = std::move(tls);
+  return {};
+}
+
+Status SetSocketMode(const Json& value, ServerConfig& config) {
+  if (!value.is_string()) return Wrong("\"0600\" or \"0660\"");
+  const auto mode = ParseSocketMode(value.get_ref<const std::string&>());
+  if (!mode) return Fail(mode.error());
+  config.unix_socket_mode = *mode;
   return {};
 }
 
@@ -278,6 +304,10 @@ const std::map<std::string, Setter>& Setters() {
       {"token_file", Text(&ServerConfig::token_file)},
       {"tokens_file", Text(&ServerConfig::tokens_file)},
       {"allowed_hosts", SetHosts},
+      {"tls", SetTls},
+      {"unix_socket", Text(&ServerConfig::unix_socket)},
+      {"http_unix_socket", Text(&ServerConfig::http_unix_socket)},
+      {"unix_socket_mode", SetSocketMode},
       {"collections", SetCollections},
       {"drain_ms_max", Milliseconds(&ServerConfig::drain_max)},
       {"schema_dir", Text(&ServerConfig::schema_dir)},
@@ -411,6 +441,8 @@ Status CheckConfig(const ServerConfig& config) {
     return Fail(ErrorCode::kInvalidArgument, "a data directory is needed: --data-dir DIR");
   if (config.port != 0 && config.port == config.http_port)
     return Fail(ErrorCode::kInvalidArgument, "--port and --http-port are the same");
+  if (!config.unix_socket.empty() && config.unix_socket == config.http_unix_socket)
+    return Fail(ErrorCode::kInvalidArgument, "--unix-socket and --http-unix-socket are the same");
   in6_addr address{};
   const char* text = config.bind_address.c_str();
   if (config.bind_address != "localhost" && inet_pton(AF_INET, text, &address) != 1 &&

@@ -3,6 +3,8 @@
 // where every user of the machine can read them.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include "rollback/guard/guard_settings.hpp"
 #include "rollback/log_archive.hpp"
 #include "rollback/notify/notify_settings.hpp"
+#include "server/tls/tls_context.hpp"
 #include "service/db_service.hpp"
 
 namespace switchback {
@@ -44,6 +47,9 @@ struct ServerConfig {
   std::string tokens_file;  // named tokens with roles (access/token_file.hpp); "" = none
   std::string password;     // AUTH over RESP; "" = none
   std::string token;        // bearer token over HTTP; "" = none
+  TlsOptions tls;           // of both ports; off without a certificate
+  std::string unix_socket, http_unix_socket;  // listen there as well; "" = no
+  mode_t unix_socket_mode = 0600;
   std::vector<std::string> allowed_hosts;  // more values of the HTTP Host header to accept
   std::map<unsigned, std::string> numbered_collections;  // what SELECT n means where not as usual
   std::chrono::milliseconds drain_max{10000};  // how long a stop waits for requests in flight

@@ -27,6 +27,13 @@ std::string TextOf(const Json& document, const char* member) {
   return value.is_string() ? value.get<std::string>() : "";
 }
 
+Json DoorJson(const Endpoints& endpoints, std::uint16_t port, const std::string& socket) {
+  Json door{{"host", endpoints.host}, {"port", port}};
+  if (endpoints.is_tls) door["tls"] = true;
+  if (!socket.empty()) door["unix_socket"] = socket;
+  return door;
+}
+
 }  // namespace
 
 std::string EndpointsPath(const std::string& data_dir) {
@@ -35,8 +42,8 @@ std::string EndpointsPath(const std::string& data_dir) {
 
 Status WriteEndpoints(const std::string& data_dir, const Endpoints& endpoints) {
   const Json document{
-      {"resp", {{"host", endpoints.host}, {"port", endpoints.resp_port}}},
-      {"http", {{"host", endpoints.host}, {"port", endpoints.http_port}}},
+      {"resp", DoorJson(endpoints, endpoints.resp_port, endpoints.resp_socket)},
+      {"http", DoorJson(endpoints, endpoints.http_port, endpoints.http_socket)},
       {"pid", endpoints.pid},
       {"version", endpoints.version},
       {"flags", endpoints.flags_path},
@@ -57,7 +64,12 @@ Result<Endpoints> ReadEndpoints(const std::string& data_dir) {
   endpoints.http_port = PortOf(*document, "http");
   if (endpoints.http_port == 0)
     return Fail(ErrorCode::kInvalidArgument, path + ": not a file that a server wrote");
-  endpoints.host = TextOf((*document)["http"], "host");
+  const Json& http = (*document)["http"];
+  endpoints.host = TextOf(http, "host");
+  endpoints.is_tls = http.value("tls", Json()) == true;
+  endpoints.http_socket = TextOf(http, "unix_socket");
+  if (document->contains("resp") && (*document)["resp"].is_object())
+    endpoints.resp_socket = TextOf((*document)["resp"], "unix_socket");
   endpoints.version = TextOf(*document, "version");
   endpoints.flags_path = TextOf(*document, "flags");
   const Json pid = document->value("pid", Json());
@@ -70,8 +82,10 @@ void RemoveEndpoints(const std::string& data_dir) {
 }
 
 std::string HttpUrlOf(const Endpoints& endpoints) {
+  if (!endpoints.http_socket.empty()) return "unix:" + endpoints.http_socket;
   const bool is_ipv6 = endpoints.host.find(':') != std::string::npos;
-  return "http://" + (is_ipv6 ? "[" + endpoints.host + "]" : endpoints.host) + ":" +
+  return (endpoints.is_tls ? "https://" : "http://") +
+         (is_ipv6 ? "[" + endpoints.host + "]" : endpoints.host) + ":" +
          std::to_string(endpoints.http_port);
 }
 

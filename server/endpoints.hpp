@@ -16,7 +16,9 @@ struct Endpoints {
   std::uint16_t http_port = 0;
   std::int64_t pid = 0;
   std::string version;
-  std::string flags_path;  // the flags file that the server watches
+  std::string flags_path;                          // the flags file that the server watches
+  bool is_tls = false;                             // both ports speak TLS
+  std::string resp_socket = {}, http_socket = {};  // Unix sockets besides; "" = none
 
   friend bool operator==(const Endpoints&, const Endpoints&) = default;
 };
@@ -29,7 +31,8 @@ Result<Endpoints> ReadEndpoints(const std::string& data_dir);
 // Harmless when there is none.
 void RemoveEndpoints(const std::string& data_dir);
 
-// "http://127.0.0.1:8080", with brackets around an IPv6 address.
+// "http://127.0.0.1:8080", with brackets around an IPv6 address; https with TLS. The Unix socket
+// where there is one, "unix:/run/app/http.sock": it needs no certificate to be checked.
 std::string HttpUrlOf(const Endpoints& endpoints);
 // What to connect to in order to reach a server that is bound to `bind_address`.
 std::string ReachableHost(const std::string& bind_address);

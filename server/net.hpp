@@ -8,9 +8,11 @@
 // Order matters: <utility> before any Asio header (see above).
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -21,5 +23,7 @@ namespace switchback {
 namespace net = boost::asio;
 using tcp = boost::asio::ip::tcp;  // NOLINT(readability-identifier-naming): as Asio names it
 using NetError = boost::system::error_code;
+// A connection, over TCP or a Unix socket.
+using StreamSocket = boost::asio::generic::stream_protocol::socket;
 
 }  // namespace switchback

@@ -19,6 +19,8 @@ HttpServerOptions HttpOptions(const ServerConfig& config) {
   HttpServerOptions options;
   options.bind_address = config.bind_address;
   options.port = config.http_port;
+  options.unix_socket = config.http_unix_socket;
+  options.unix_socket_mode = config.unix_socket_mode;
   return options;
 }
 
@@ -28,6 +30,8 @@ RespServerOptions RespOptions(const ServerConfig& config) {
   options.port = config.port;
   options.threads = config.threads;
   options.password = config.password;
+  options.unix_socket = config.unix_socket;
+  options.unix_socket_mode = config.unix_socket_mode;
   options.clients_max = config.clients_max;
   if (config.output_bytes_max != 0) options.output_bytes_max = config.output_bytes_max;
   options.value_bytes_max = config.service.value_bytes_max;
@@ -283,8 +287,28 @@ Status Server::StartTokens() {
   return load();
 }
 
+Status Server::StartTls() {
+  if (!config_.tls.is_on()) {
+    if (!IsLoopbackAddress(config_.bind_address))
+      LogWarning(
+          "{} can be reached by others and speaks no TLS: what passes can be read on the way",
+          config_.bind_address);
+    return {};
+  }
+  tls_ = std::make_unique<TlsContext>(config_.tls);
+  poller_.Watch(config_.tls.Files(), [this] {
+    if (auto loaded = tls_->Load(); loaded) {
+      LogInfo("tls: new connections are shown the new certificate");
+    } else {
+      LogWarning("tls: the certificate of before stays in use: {}", loaded.error().message);
+    }
+  });
+  return tls_->Load();
+}
+
 Status Server::StartDoors() {
   SB_RETURN_IF_ERROR(StartTokens());
+  SB_RETURN_IF_ERROR(StartTls());
   const ServerIdentity identity{config_.service.data_dir, config_.FlagsPath(), clock_.Now()};
   ControlPlaneParts parts{
       *service_, *watcher_,       *migrator_,    clock_,         [this] { return Counters(); },
@@ -301,14 +325,17 @@ Status Server::StartDoors() {
   control_plane_ = std::make_unique<ControlPlane>(
       std::move(parts), AccessOptions{config_.bind_address, config_.allowed_hosts, config_.token,
                                       tokens_.get(), &logins_});
+  HttpServerOptions http = HttpOptions(config_);
+  http.tls = tls_.get();
   http_ = std::make_unique<HttpServer>(
       HttpDispatch{[this](const HttpRequest& request) { return control_plane_->Handle(request); },
                    [this](const HttpRequest& request) { return control_plane_->MayBlock(request); },
                    [this](const HttpRequest& request) { return control_plane_->Admit(request); }},
-      HttpOptions(config_));
+      std::move(http));
   RespServerOptions resp = RespOptions(config_);
   resp.tokens = tokens_.get();
   resp.logins = &logins_;
+  resp.tls = tls_.get();
   resp_ = std::make_unique<RespServer>(*service_, std::move(resp));
   SB_RETURN_IF_ERROR(resp_->Start());
   poller_.Start();
@@ -338,7 +365,10 @@ Endpoints Server::endpoints() const {
           http_->port(),
           ::getpid(),
           std::string(kVersion),
-          config_.FlagsPath()};
+          config_.FlagsPath(),
+          config_.tls.is_on(),
+          config_.unix_socket,
+          config_.http_unix_socket};
 }
 
 Status Server::Stop() {

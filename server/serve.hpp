@@ -65,6 +65,7 @@ class Server {
   void StartEvents(const ControlPlaneParts& parts);
   void StopEvents();
   Status StartTokens();
+  Status StartTls();
   Status StartDoors();
   [[nodiscard]] ServerCounters Counters() const;
 
@@ -72,6 +73,7 @@ class Server {
   const Clock& clock_;
   // Both doors ask these, so they outlive them.
   LoginLimiter logins_;
+  std::unique_ptr<TlsContext> tls_;        // null: both ports are plain
   std::unique_ptr<TokenRegistry> tokens_;  // null: there are no named tokens
   EventHub events_;                        // outlives all who publish
   // Outlive the journal, which tells them of operations.

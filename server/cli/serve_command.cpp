@@ -20,6 +20,7 @@ namespace {
 struct ServeOptions {
   std::string config_path;
   std::optional<std::string> data_dir, flags, bind, legacy, unified, ack, schema_dir;
+  std::optional<std::string> unix_socket, http_unix_socket;
   std::optional<std::uint16_t> port, http_port;
   std::optional<unsigned> threads;
   bool is_json = false;
@@ -37,6 +38,8 @@ Result<ServerConfig> MakeConfig(const ServeOptions& options) {
   if (options.bind) config.bind_address = *options.bind;
   if (options.port) config.port = *options.port;
   if (options.http_port) config.http_port = *options.http_port;
+  if (options.unix_socket) config.unix_socket = *options.unix_socket;
+  if (options.http_unix_socket) config.http_unix_socket = *options.http_unix_socket;
   if (options.threads) config.threads = *options.threads;
   if (options.ack) {
     auto mode = ParseAckMode(*options.ack);
@@ -70,7 +73,11 @@ constexpr const char* kFooter =
     "wins.\n"
     "A password for RESP and a token for HTTP come from SWITCHBACK_PASSWORD and SWITCHBACK_TOKEN, "
     "or\n"
-    "from the files that the keys password_file and token_file name.\n"
+    "from the files that the keys password_file and token_file name; tokens_file names tokens "
+    "with\n"
+    "roles (switchback token new). The key tls, {\"certificate\", \"key\", \"client_ca\"}, makes "
+    "both\n"
+    "ports speak TLS.\n"
     "\n"
     "Examples:\n"
     "  switchback serve --data-dir /var/lib/app\n"
@@ -90,6 +97,9 @@ void AddServeCommand(CLI::App& app, int& exit_code) {
   command->add_option("--bind", options->bind, "Address to listen on [127.0.0.1]");
   command->add_option("--port", options->port, "RESP port, 0 for any free one [6380]");
   command->add_option("--http-port", options->http_port, "HTTP port, 0 for any free one [8080]");
+  command->add_option("--unix-socket", options->unix_socket, "Serve RESP at this path as well");
+  command->add_option("--http-unix-socket", options->http_unix_socket,
+                      "Serve HTTP at this path as well");
   command->add_option("--legacy", options->legacy, "Adopt this LMDB environment as it is");
   command->add_option("--unified", options->unified, "Where the SQLite file is kept");
   command->add_option("--schema-dir", options->schema_dir,

@@ -52,8 +52,13 @@ void AddJsonOption(CLI::App& command, bool& is_json) {
 }
 
 void ServerOptions::AddTo(CLI::App& command) {
-  command.add_option("--url", url, "The server's control plane (SWITCHBACK_URL)");
+  command.add_option("--url", url,
+                     "http://HOST:PORT, https://HOST:PORT or unix:PATH (SWITCHBACK_URL)");
   command.add_option("--data-dir", data_dir, "Find the server by its data directory");
+  command.add_option("--cacert", tls.ca_file,
+                     "PEM file of whom to trust, for https (SWITCHBACK_CACERT) [the system's]");
+  command.add_option("--cert", tls.certificate, "PEM file to show a server that asks for it");
+  command.add_option("--key", tls.key, "PEM file of its key [the same file]");
   AddJsonOption(command, is_json);
 }
 
@@ -76,7 +81,9 @@ Result<ServerApi> ServerApi::Find(const ServerOptions& options) {
   if (!url) return Fail(url.error());
   auto parsed = ParseHttpUrl(*url);
   if (!parsed) return Fail(parsed.error());
-  return ServerApi(HttpClient(*std::move(parsed), Environment("SWITCHBACK_TOKEN")));
+  TlsClientOptions tls = options.tls;
+  if (tls.ca_file.empty()) tls.ca_file = Environment("SWITCHBACK_CACERT");
+  return ServerApi(HttpClient(*std::move(parsed), Environment("SWITCHBACK_TOKEN"), std::move(tls)));
 }
 
 Result<Json> ServerApi::ReadAnswer(const HttpAnswer& answer) {

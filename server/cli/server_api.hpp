@@ -23,6 +23,7 @@ struct ServerOptions {
   std::string url;       // --url
   std::string data_dir;  // --data-dir
   bool is_json = false;  // --json
+  TlsClientOptions tls;  // --cacert, --cert, --key
 
   // Adds them to `command`. This object outlives the parse.
   void AddTo(CLI::App& command);

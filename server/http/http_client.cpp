@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "server/http/door_stream.hpp"
 #include "server/net.hpp"
 #include "server/version.hpp"
 
@@ -46,21 +46,24 @@ class Exchange {
  public:
   explicit Exchange(std::chrono::milliseconds timeout) : timeout_(timeout) {}
 
-  NetError Connect(const HttpUrl& url) {
-    NetError error;
-    tcp::resolver resolver(io_);
-    const auto endpoints = resolver.resolve(url.host, std::to_string(url.port), error);
-    if (error) return error;
-    stream_.expires_after(timeout_);
-    stream_.async_connect(endpoints, [&](NetError e, const tcp::endpoint&) { error = e; });
-    Run();
-    return error;
+  // Errors: as HttpClient::Send.
+  Status Connect(const HttpUrl& url, const TlsClientOptions& tls) {
+    auto socket = url.unix_socket.empty() ? ConnectTcp(url) : ConnectUnix(url.unix_socket);
+    if (!socket) return Fail(socket.error());
+    if (!url.is_tls) {
+      stream_.emplace(*std::move(socket), nullptr);
+      return {};
+    }
+    auto context = LoadTlsClient(tls);
+    if (!context) return Fail(context.error());
+    stream_.emplace(*std::move(socket), *std::move(context));
+    return ShakeHands(url.host);
   }
 
   NetError Write(const Request& request) {
     NetError error;
-    stream_.expires_after(timeout_);
-    http::async_write(stream_, request, [&](NetError e, std::size_t) { error = e; });
+    stream_->expires_after(timeout_);
+    http::async_write(*stream_, request, [&](NetError e, std::size_t) { error = e; });
     Run();
     return error;
   }
@@ -68,7 +71,7 @@ class Exchange {
   NetError Send(const Request& request, Parser& answer) {
     NetError error = Write(request);
     if (error) return error;
-    http::async_read(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    http::async_read(*stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
     Run();
     return error;
   }
@@ -76,7 +79,7 @@ class Exchange {
   // The header of an answer whose body goes on.
   NetError ReadHeader(StreamParser& answer) {
     NetError error;
-    http::async_read_header(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    http::async_read_header(*stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
     Run();
     return error;
   }
@@ -84,7 +87,7 @@ class Exchange {
   // The whole body of one that does not.
   NetError ReadRest(Parser& answer) {
     NetError error;
-    http::async_read(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    http::async_read(*stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
     Run();
     return error;
   }
@@ -97,8 +100,8 @@ class Exchange {
     body.data = bytes.data();
     body.size = bytes.size();
     NetError error;
-    stream_.expires_after(kStreamSilenceMax);
-    http::async_read_some(stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
+    stream_->expires_after(kStreamSilenceMax);
+    http::async_read_some(*stream_, buffer_, answer, [&](NetError e, std::size_t) { error = e; });
     const bool is_cut = !RunUntil(is_over);
     bytes.resize(bytes.size() - body.size);
     if (is_cut || error == http::error::need_buffer) error = {};
@@ -115,7 +118,7 @@ class Exchange {
     while (!io_.stopped()) {
       io_.run_for(kLookInterval);
       if (io_.stopped() || !is_over()) continue;
-      stream_.cancel();
+      stream_->cancel();
       io_.run();
       return false;
     }
@@ -127,26 +130,88 @@ class Exchange {
     io_.run();
   }
 
+  static tl::unexpected<Error> Unreachable(const NetError& error) {
+    return Fail(ErrorCode::kUnavailable, error.message());
+  }
+
+  template <class Endpoint>
+  NetError ConnectTo(DoorStream::Plain& plain, const Endpoint& endpoint) {
+    NetError error;
+    plain.expires_after(timeout_);
+    plain.async_connect(endpoint, [&](NetError e) { error = e; });
+    Run();
+    return error;
+  }
+
+  // The first of the host's addresses that answers.
+  Result<StreamSocket> ConnectTcp(const HttpUrl& url) {
+    NetError error;
+    tcp::resolver resolver(io_);
+    const auto endpoints = resolver.resolve(url.host, std::to_string(url.port), error);
+    if (error) return Unreachable(error);
+    for (const auto& entry : endpoints) {
+      DoorStream::Plain plain(io_);
+      error = ConnectTo(plain, net::generic::stream_protocol::endpoint(entry.endpoint()));
+      if (!error) return plain.release_socket();
+    }
+    return Unreachable(error);
+  }
+
+  Result<StreamSocket> ConnectUnix(const std::string& path) {
+    if (path.size() > 107) return Fail(ErrorCode::kInvalidArgument, "the path is too long");
+    DoorStream::Plain plain(io_);
+    const net::local::stream_protocol::endpoint endpoint(path);
+    const NetError error = ConnectTo(plain, net::generic::stream_protocol::endpoint(endpoint));
+    return error ? Result<StreamSocket>(Unreachable(error)) : plain.release_socket();
+  }
+
+  Status ShakeHands(const std::string& host) {
+    DoorStream::Tls& tls = *stream_->tls();
+    SB_RETURN_IF_ERROR(ExpectHost(tls.native_handle(), host));
+    NetError error;
+    stream_->expires_after(timeout_);
+    tls.async_handshake(net::ssl::stream_base::client, [&](NetError e) { error = e; });
+    Run();
+    if (!error) return {};
+    const std::string problem = CertificateProblem(tls.native_handle());
+    return Fail(ErrorCode::kUnavailable, problem.empty()
+                                             ? "TLS: " + error.message()
+                                             : "the server's certificate: " + problem +
+                                                   " (--cacert FILE names the one to trust)");
+  }
+
   const std::chrono::milliseconds timeout_;
   net::io_context io_{1};
-  beast::tcp_stream stream_{io_};
+  std::optional<DoorStream> stream_;  // once connected
   beast::flat_buffer buffer_;
 };
 
 }  // namespace
 
+std::string HttpUrl::Text() const {
+  if (!unix_socket.empty()) return "unix:" + unix_socket;
+  return (is_tls ? "https://" : "http://") + Authority(*this);
+}
+
 Result<HttpUrl> ParseHttpUrl(std::string_view url) {
   const auto fail = [&] {
-    return Fail(ErrorCode::kInvalidArgument,
-                "URL " + std::string(url) + ": must look like http://127.0.0.1:8080");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "URL " + std::string(url) +
+            ": must look like http://127.0.0.1:8080, https://... or unix:/run/app/http.sock");
   };
-  if (url.starts_with("https://"))
-    return Fail(ErrorCode::kUnsupported,
-                "URL " + std::string(url) + ": https is not supported, tunnel the port instead");
-  constexpr std::string_view kScheme = "http://";
+  HttpUrl parsed;
+  constexpr std::string_view kUnix = "unix:";
+  if (url.starts_with(kUnix)) {
+    parsed.unix_socket = url.substr(kUnix.size());
+    parsed.host = "localhost";
+    if (parsed.unix_socket.empty()) return fail();
+    return parsed;
+  }
+  parsed.is_tls = url.starts_with("https://");
+  const std::string_view kScheme = parsed.is_tls ? "https://" : "http://";
   if (!url.starts_with(kScheme)) return fail();
   std::string_view rest = url.substr(kScheme.size());
-  HttpUrl parsed;
   const auto slash = rest.find('/');
   if (slash != std::string_view::npos) {
     parsed.prefix = rest.substr(slash);
@@ -165,7 +230,7 @@ Result<HttpUrl> ParseHttpUrl(std::string_view url) {
     if (rest.size() != bracket + 1) return fail();
     rest = rest.substr(1, bracket - 1);
   }
-  unsigned number = port.empty() ? 80 : 0;
+  unsigned number = port.empty() ? (parsed.is_tls ? 443 : 80) : 0;
   for (const char c : port) {
     if (c < '0' || c > '9' || number > 65535) return fail();
     number = number * 10 + static_cast<unsigned>(c - '0');
@@ -185,8 +250,8 @@ Result<HttpAnswer> HttpClient::Send(std::string_view method, std::string_view pa
   request.prepare_payload();
 
   Exchange exchange(timeout);
-  if (const NetError error = exchange.Connect(url_))
-    return Fail(Unavailable("connect to", error.message()));
+  if (auto connected = exchange.Connect(url_, tls_); !connected)
+    return Fail(WithContext(connected.error(), "connect to " + url_.Text()));
   Parser parser;
   parser.body_limit(kHttpAnswerBytesMax);
   if (const NetError error = exchange.Send(request, parser)) {
@@ -204,8 +269,8 @@ Result<HttpAnswer> HttpClient::Follow(std::string_view path, const std::string& 
   request.set(http::field::accept, "text/event-stream");
   if (!last_event_id.empty()) request.set("Last-Event-ID", last_event_id);
   Exchange exchange(kStreamSilenceMax);
-  if (const NetError error = exchange.Connect(url_))
-    return Fail(Unavailable("connect to", error.message()));
+  if (auto connected = exchange.Connect(url_, tls_); !connected)
+    return Fail(WithContext(connected.error(), "connect to " + url_.Text()));
   StreamParser parser;
   parser.body_limit(boost::none);
   NetError error = exchange.Write(request);
@@ -228,7 +293,7 @@ Result<HttpAnswer> HttpClient::Follow(std::string_view path, const std::string& 
 }
 
 Error HttpClient::Unavailable(const std::string& doing, const std::string& cause) const {
-  return {ErrorCode::kUnavailable, doing + " http://" + Authority(url_) + ": " + cause};
+  return {ErrorCode::kUnavailable, doing + " " + url_.Text() + ": " + cause};
 }
 
 }  // namespace switchback

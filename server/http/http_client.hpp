@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/result.hpp"
+#include "server/tls/tls_client.hpp"
 
 namespace switchback {
 
@@ -19,10 +20,15 @@ struct HttpUrl {
   std::string host;
   std::uint16_t port = 80;
   std::string prefix;  // path before the API's own, without a '/' at its end; "" as a rule
+  bool is_tls = false;
+  std::string unix_socket = {};  // connect to this path instead of the host; "" = no
+
+  // As people write it.
+  [[nodiscard]] std::string Text() const;
 };
 
-// `http://host[:port][/prefix]`; IPv6 addresses in brackets. Errors: kUnsupported (https),
-// kInvalidArgument.
+// `http://host[:port][/prefix]`, `https://...`, `unix:/path/of/a/socket`; IPv6 addresses in
+// brackets. Error: kInvalidArgument.
 Result<HttpUrl> ParseHttpUrl(std::string_view url);
 
 struct HttpAnswer {
@@ -34,7 +40,8 @@ struct HttpAnswer {
 class HttpClient {
  public:
   // `token` goes out as a bearer token; "" = none.
-  HttpClient(HttpUrl url, std::string token) : url_(std::move(url)), token_(std::move(token)) {}
+  HttpClient(HttpUrl url, std::string token, TlsClientOptions tls = {})
+      : url_(std::move(url)), token_(std::move(token)), tls_(std::move(tls)) {}
 
   // Blocks up to `timeout` for each of connecting and getting the whole answer. `path` begins with
   // '/'. A body is sent as JSON. An error status is an answer, not an Error. Errors: kUnavailable
@@ -56,6 +63,7 @@ class HttpClient {
 
   HttpUrl url_;
   std::string token_;
+  TlsClientOptions tls_;
 };
 
 }  // namespace switchback

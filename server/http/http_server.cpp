@@ -7,6 +7,7 @@
 #include "common/check.hpp"
 #include "common/log.hpp"
 #include "server/http/http_session.hpp"
+#include "server/unix_socket.hpp"
 
 namespace switchback {
 namespace {
@@ -38,14 +39,22 @@ class HttpServer::Impl {
   [[nodiscard]] DoorCounters counters() const;
 
  private:
+  using UnixAcceptor = net::local::stream_protocol::acceptor;
+
+  Status Listen();
   void Accept();
-  void OnAccept(NetError error, tcp::socket socket);
+  void AcceptUnix();
+  // Whether to accept the next one at once; else `again` is called later.
+  bool OnAccept(NetError error, StreamSocket socket, TlsHandle tls, net::steady_timer& pause,
+                void (Impl::*again)());
   void BeginStop();
 
   HttpSessionShared shared_;
   net::io_context io_{1};
   tcp::acceptor acceptor_{io_};
   net::steady_timer accept_pause_{io_};
+  UnixAcceptor unix_acceptor_{io_};
+  net::steady_timer unix_accept_pause_{io_};
   net::thread_pool workers_{kWorkerCount};
   net::thread_pool record_workers_{kRecordWorkerCount};
   std::vector<std::weak_ptr<HttpSession>> sessions_;  // the io thread's own
@@ -54,8 +63,7 @@ class HttpServer::Impl {
   std::uint16_t port_ = 0;
 };
 
-Status HttpServer::Impl::Start() {
-  SB_CHECK(!thread_.joinable(), "an HTTP server is started once");
+Status HttpServer::Impl::Listen() {
   const std::string place = "listen for HTTP on " + shared_.options.bind_address + ":" +
                             std::to_string(shared_.options.port);
   NetError error;
@@ -69,7 +77,18 @@ Status HttpServer::Impl::Start() {
   if (error == net::error::address_in_use) return Fail(ErrorCode::kConflict, place + ": in use");
   if (error) return Fail(ErrorCode::kIo, place + ": " + error.message());
   port_ = acceptor_.local_endpoint(error).port();
+  if (shared_.options.unix_socket.empty()) return {};
+  auto socket = ListenOnUnixSocket(shared_.options.unix_socket, shared_.options.unix_socket_mode);
+  if (!socket) return Fail(socket.error());
+  unix_acceptor_.assign(net::local::stream_protocol(), *socket, error);
+  return error ? Status(Fail(ErrorCode::kIo, place + ": " + error.message())) : Status{};
+}
+
+Status HttpServer::Impl::Start() {
+  SB_CHECK(!thread_.joinable(), "an HTTP server is started once");
+  SB_RETURN_IF_ERROR(Listen());
   Accept();
+  AcceptUnix();
   std::promise<void> finished;
   finished_ = finished.get_future();
   thread_ = std::thread([this, promise = std::move(finished)]() mutable {
@@ -80,32 +99,49 @@ Status HttpServer::Impl::Start() {
 }
 
 void HttpServer::Impl::Accept() {
-  acceptor_.async_accept(
-      [this](NetError error, tcp::socket socket) { OnAccept(error, std::move(socket)); });
+  if (!acceptor_.is_open()) return;
+  acceptor_.async_accept([this](NetError error, tcp::socket socket) {
+    TlsHandle tls = shared_.options.tls == nullptr ? nullptr : shared_.options.tls->Current();
+    if (OnAccept(error, StreamSocket(std::move(socket)), std::move(tls), accept_pause_,
+                 &Impl::Accept))
+      Accept();
+  });
 }
 
-void HttpServer::Impl::OnAccept(NetError error, tcp::socket socket) {
-  if (shared_.is_stopping || error == net::error::operation_aborted) return;
+void HttpServer::Impl::AcceptUnix() {
+  if (!unix_acceptor_.is_open()) return;
+  unix_acceptor_.async_accept([this](NetError error, net::local::stream_protocol::socket socket) {
+    if (OnAccept(error, StreamSocket(std::move(socket)), nullptr, unix_accept_pause_,
+                 &Impl::AcceptUnix))
+      AcceptUnix();
+  });
+}
+
+bool HttpServer::Impl::OnAccept(NetError error, StreamSocket socket, TlsHandle tls,
+                                net::steady_timer& pause, void (Impl::*again)()) {
+  if (shared_.is_stopping || error == net::error::operation_aborted) return false;
   if (error) {
     LogWarning("accept an HTTP connection: {}; trying again soon", error.message());
-    accept_pause_.expires_after(kAcceptPause);
-    accept_pause_.async_wait([this](NetError cancelled) {
-      if (!cancelled) Accept();
+    pause.expires_after(kAcceptPause);
+    pause.async_wait([this, again](NetError cancelled) {
+      if (!cancelled) (this->*again)();
     });
-    return;
+    return false;
   }
   if (shared_.connections >= shared_.options.connections_max) {
     ++shared_.rejected;
     NetError ignored;
     socket.non_blocking(true, ignored);
-    socket.write_some(net::buffer(kTooManyConnections.data(), kTooManyConnections.size()), ignored);
-  } else {
-    std::erase_if(sessions_, [](const auto& session) { return session.expired(); });
-    auto session = std::make_shared<HttpSession>(std::move(socket), shared_);
-    sessions_.push_back(session);
-    session->Read();
+    if (tls == nullptr)
+      socket.write_some(net::buffer(kTooManyConnections.data(), kTooManyConnections.size()),
+                        ignored);
+    return true;
   }
-  Accept();
+  std::erase_if(sessions_, [](const auto& session) { return session.expired(); });
+  auto session = std::make_shared<HttpSession>(std::move(socket), std::move(tls), shared_);
+  sessions_.push_back(session);
+  session->Start();
+  return true;
 }
 
 void HttpServer::Impl::BeginStop() {
@@ -113,6 +149,9 @@ void HttpServer::Impl::BeginStop() {
   NetError ignored;
   acceptor_.close(ignored);
   accept_pause_.cancel();
+  unix_acceptor_.close(ignored);
+  unix_accept_pause_.cancel();
+  if (!shared_.options.unix_socket.empty()) RemoveUnixSocket(shared_.options.unix_socket);
   for (const auto& weak : sessions_) {
     if (const auto session = weak.lock()) session->Stop();
   }

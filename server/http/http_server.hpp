@@ -1,6 +1,8 @@
 // The sockets of the control plane: HTTP/1.1 with keep-alive over whatever answers requests.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,12 +14,16 @@
 #include "common/result.hpp"
 #include "server/http/message.hpp"
 #include "server/http/server_counters.hpp"
+#include "server/tls/tls_context.hpp"
 
 namespace switchback {
 
 struct HttpServerOptions {
   std::string bind_address = "127.0.0.1";  // an IP address
   std::uint16_t port = 0;                  // 0 = any free one
+  const TlsContext* tls = nullptr;         // of the port; outlives the server. Null: it is plain
+  std::string unix_socket;                 // listen there as well, without TLS; "" = no
+  mode_t unix_socket_mode = 0600;
   std::size_t connections_max = 256;
   std::size_t header_bytes_max = 16u << 10;
   std::size_t body_bytes_max = 1u << 20;

@@ -10,6 +10,7 @@
 #include "server/http/body_stream.hpp"
 #include "server/http/problem.hpp"
 #include "server/http/stream_writer.hpp"
+#include "server/peer.hpp"
 #include "server/version.hpp"
 
 namespace switchback {
@@ -33,14 +34,14 @@ std::string LowerCase(beast::string_view text) {
 
 }  // namespace
 
-HttpSession::HttpSession(tcp::socket socket, HttpSessionShared& shared)
-    : shared_(shared), stream_(std::move(socket)) {
+HttpSession::HttpSession(StreamSocket socket, TlsHandle tls, HttpSessionShared& shared)
+    : shared_(shared),
+      stream_(std::move(socket), std::move(tls)),
+      peer_(PeerHost(stream_.socket().native_handle())) {
   ++shared_.connections;
   ++shared_.connections_total;
   NetError ignored;
-  stream_.socket().set_option(tcp::no_delay(true), ignored);
-  const auto peer = stream_.socket().remote_endpoint(ignored);
-  if (!ignored) peer_ = peer.address().to_string();
+  stream_.socket().set_option(tcp::no_delay(true), ignored);  // not there on a Unix socket
 }
 
 HttpSession::~HttpSession() {
@@ -63,6 +64,18 @@ HttpRequest HttpSession::ToRequest() const {
     value.append(field.value().data(), field.value().size());
   }
   return request;
+}
+
+void HttpSession::Start() {
+  DoorStream::Tls* const tls = stream_.tls();
+  if (tls == nullptr) {
+    Read();
+    return;
+  }
+  stream_.expires_after(shared_.options.timeout);
+  tls->async_handshake(net::ssl::stream_base::server, [self = shared_from_this()](NetError error) {
+    if (!error) self->Read();
+  });
 }
 
 void HttpSession::Read() {
@@ -256,9 +269,20 @@ void HttpSession::OnHeader(NetError error, std::size_t size,
   writer->Start();
 }
 
+// Under TLS the client is told first that the answer ends here and was not cut off.
 void HttpSession::CloseGently() {
+  DoorStream::Tls* const tls = stream_.tls();
+  if (tls == nullptr) {
+    ShutDown();
+    return;
+  }
+  stream_.expires_after(kDiscardTimeMax);
+  tls->async_shutdown([self = shared_from_this()](NetError) { self->ShutDown(); });
+}
+
+void HttpSession::ShutDown() {
   NetError ignored;
-  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  stream_.socket().shutdown(StreamSocket::shutdown_send, ignored);
   if (ignored || shared_.is_stopping) return;
   stream_.expires_after(kDiscardTimeMax);
   Discard();
@@ -266,12 +290,12 @@ void HttpSession::CloseGently() {
 
 void HttpSession::Discard() {
   buffer_.clear();
-  stream_.async_read_some(buffer_.prepare(65536),
-                          [self = shared_from_this()](NetError error, std::size_t size) {
-                            self->discarded_bytes_ += size;
-                            if (!error && self->discarded_bytes_ < kDiscardBytesMax)
-                              self->Discard();
-                          });
+  stream_.plain().async_read_some(buffer_.prepare(65536),
+                                  [self = shared_from_this()](NetError error, std::size_t size) {
+                                    self->discarded_bytes_ += size;
+                                    if (!error && self->discarded_bytes_ < kDiscardBytesMax)
+                                      self->Discard();
+                                  });
 }
 
 void HttpSession::Stop() {

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/serializer.hpp>
@@ -13,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "server/http/door_stream.hpp"
 #include "server/http/http_server.hpp"
 #include "server/net.hpp"
 
@@ -35,17 +35,19 @@ struct HttpSessionShared {
 // Lives on the io thread, kept alive by its pending operation.
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
-  // `shared` outlives every session.
-  HttpSession(tcp::socket socket, HttpSessionShared& shared);
+  // `shared` outlives every session. `tls` null: without it.
+  HttpSession(StreamSocket socket, TlsHandle tls, HttpSessionShared& shared);
   ~HttpSession();
 
-  void Read();
+  // The handshake, if there is one, then the first request.
+  void Start();
   // Closes the connection now if no request is being answered, else after the answer.
   void Stop();
 
  private:
   using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
+  void Read();
   // Without the body.
   [[nodiscard]] HttpRequest ToRequest() const;
   void OnReadHeader(NetError error, std::size_t size);
@@ -64,10 +66,11 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void WriteHeader(std::shared_ptr<BodyStream> body);
   void OnHeader(NetError error, std::size_t size, const std::shared_ptr<BodyStream>& body);
   void CloseGently();
+  void ShutDown();
   void Discard();
 
   HttpSessionShared& shared_;
-  boost::beast::tcp_stream stream_;
+  DoorStream stream_;
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   Response response_;

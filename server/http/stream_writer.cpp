@@ -7,10 +7,11 @@ namespace {
 
 // More than that after the request is no client of ours.
 constexpr std::size_t kUnwantedBytesMax = 64u << 10;
+constexpr std::chrono::milliseconds kGoodbyeTimeMax{500};
 
 }  // namespace
 
-StreamWriter::StreamWriter(std::shared_ptr<HttpSession> session, boost::beast::tcp_stream& stream,
+StreamWriter::StreamWriter(std::shared_ptr<HttpSession> session, DoorStream& stream,
                            HttpSessionShared& shared, std::shared_ptr<BodyStream> body)
     : session_(std::move(session)),
       stream_(stream),
@@ -91,8 +92,19 @@ void StreamWriter::Stop() {
   if (is_stopped_) return;
   is_stopped_ = true;
   heartbeat_.cancel();
+  DoorStream::Tls* const tls = stream_.tls();
+  if (tls == nullptr || is_writing_) {
+    Close();
+    return;
+  }
+  // So that the client knows that nothing was cut off.
+  stream_.expires_after(kGoodbyeTimeMax);
+  tls->async_shutdown([self = shared_from_this()](NetError) { self->Close(); });
+}
+
+void StreamWriter::Close() {
   NetError ignored;
-  stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+  stream_.socket().shutdown(StreamSocket::shutdown_both, ignored);
   stream_.close();
 }
 

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <array>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <memory>
 #include <string>
 
 #include "server/http/body_stream.hpp"
+#include "server/http/door_stream.hpp"
 #include "server/http/http_session.hpp"
 #include "server/net.hpp"
 
@@ -18,8 +18,8 @@ namespace switchback {
 class StreamWriter : public std::enable_shared_from_this<StreamWriter> {
  public:
   // `stream` belongs to `session`, and is this object's until its end.
-  StreamWriter(std::shared_ptr<HttpSession> session, boost::beast::tcp_stream& stream,
-               HttpSessionShared& shared, std::shared_ptr<BodyStream> body);
+  StreamWriter(std::shared_ptr<HttpSession> session, DoorStream& stream, HttpSessionShared& shared,
+               std::shared_ptr<BodyStream> body);
 
   void Start();
   // Ends the connection now, also in the middle of a piece.
@@ -31,9 +31,10 @@ class StreamWriter : public std::enable_shared_from_this<StreamWriter> {
   void Write(std::string bytes);
   void OnWrite(NetError error, std::size_t size);
   void AwaitHeartbeat();
+  void Close();
 
   const std::shared_ptr<HttpSession> session_;
-  boost::beast::tcp_stream& stream_;
+  DoorStream& stream_;
   HttpSessionShared& shared_;
   const std::shared_ptr<BodyStream> body_;
   net::steady_timer heartbeat_;

@@ -4,18 +4,13 @@
 
 #include "common/check.hpp"
 #include "common/log.hpp"
+#include "server/peer.hpp"
 #include "server/resp/session.hpp"
 
 namespace switchback {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
-
-std::string ToText(const tcp::endpoint& endpoint) {
-  std::string address = endpoint.address().to_string();
-  if (endpoint.address().is_v6()) address = "[" + address + "]";
-  return address + ":" + std::to_string(endpoint.port());
-}
 
 }  // namespace
 
@@ -64,28 +59,28 @@ void IoThread::Join() {
   session_.reset();
 }
 
-void IoThread::PostAdopt(tcp::socket socket) {
-  net::post(context_, [this, adopted = std::move(socket)]() mutable { Adopt(std::move(adopted)); });
+void IoThread::PostAdopt(StreamSocket socket, TlsHandle tls) {
+  net::post(context_, [this, adopted = std::move(socket), tls = std::move(tls)]() mutable {
+    Adopt(std::move(adopted), tls);
+  });
 }
 
-void IoThread::Adopt(tcp::socket socket) {
+void IoThread::Adopt(StreamSocket socket, const TlsHandle& tls) {
   if (is_draining_) {
     // Accepted just before the listener closed.
     load_.fetch_sub(1, std::memory_order_relaxed);
     core_->gate.Leave();
     return;
   }
-  NetError error;
-  const tcp::endpoint remote = socket.remote_endpoint(error);
-  const tcp::endpoint local = socket.local_endpoint(error);
+  const int descriptor = socket.native_handle();
   CommandEnvironment& environment = core_->environment;
   const std::uint64_t id = environment.clients.NextId();
   auto info =
-      std::make_shared<ClientInfo>(id, ToText(remote), ToText(local), socket.native_handle(),
+      std::make_shared<ClientInfo>(id, PeerText(descriptor), LocalText(descriptor), descriptor,
                                    environment.clock->Now(), [weak = weak_from_this(), id] {
                                      if (const auto thread = weak.lock()) thread->PostKill(id);
                                    });
-  auto session = std::make_shared<RespSession>(shared_from_this(), std::move(socket), info);
+  auto session = std::make_shared<RespSession>(shared_from_this(), std::move(socket), tls, info);
   environment.clients.Add(std::move(info));
   sessions_.emplace(id, session);
   session->Start();

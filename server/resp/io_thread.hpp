@@ -19,6 +19,7 @@
 #include "server/resp/conversation.hpp"
 #include "server/resp/server_stats.hpp"
 #include "server/resp/slow_lane.hpp"
+#include "server/tls/tls_context.hpp"
 
 namespace switchback {
 
@@ -47,6 +48,7 @@ struct ServerCore {
   SlowLane slow_lane;
   ConnectionGate gate;
   std::chrono::milliseconds output_stall_max{kOutputStallMax};
+  const TlsContext* tls = nullptr;  // of the TCP port; null: it is plain
 };
 
 // Start, Post..., Join from the server's thread; the rest on the loop's own thread, except where
@@ -69,8 +71,8 @@ class IoThread final : public ConversationThread, public std::enable_shared_from
   // After Join and once the slow lane has stopped: what still comes from the service is dropped.
   void CloseMailbox() { mailbox_.Close(); }
 
-  // Any thread: makes a connection of an accepted socket of this loop's context.
-  void PostAdopt(tcp::socket socket);
+  // Any thread: makes a connection of an accepted socket of this loop's context. `tls` null: plain.
+  void PostAdopt(StreamSocket socket, TlsHandle tls);
   // Any thread.
   void PostKill(std::uint64_t id);
 
@@ -96,7 +98,7 @@ class IoThread final : public ConversationThread, public std::enable_shared_from
   void CountProtocolError() override { ThreadCounters::Add(counters_.protocol_errors, 1); }
 
  private:
-  void Adopt(tcp::socket socket);
+  void Adopt(StreamSocket socket, const TlsHandle& tls);
   void CheckStalled();
   void WaitForTick();
   std::vector<std::shared_ptr<RespSession>> Sessions();

@@ -4,6 +4,7 @@
 
 #include "common/check.hpp"
 #include "common/log.hpp"
+#include "server/unix_socket.hpp"
 
 namespace switchback {
 namespace {
@@ -27,7 +28,9 @@ RespListener::RespListener(ServerCore& core, const std::vector<std::shared_ptr<I
     : core_(core),
       threads_(threads),
       acceptor_(threads.front()->context()),
-      backoff_(threads.front()->context()) {}
+      backoff_(threads.front()->context()),
+      unix_acceptor_(threads.front()->context()),
+      unix_backoff_(threads.front()->context()) {}
 
 Status RespListener::Open(const std::string& bind_address, std::uint16_t port) {
   NetError error;
@@ -50,9 +53,20 @@ Status RespListener::Open(const std::string& bind_address, std::uint16_t port) {
   return {};
 }
 
+Status RespListener::OpenUnix(const std::string& path, mode_t mode) {
+  auto socket = ListenOnUnixSocket(path, mode);
+  if (!socket) return Fail(socket.error());
+  NetError error;
+  unix_acceptor_.assign(net::local::stream_protocol(), *socket, error);
+  return error ? FailNet(error, "listening on " + path) : Status{};
+}
+
 void RespListener::Start() {
   SB_CHECK(port_ != 0, "a listener is opened before it starts");
-  net::post(acceptor_.get_executor(), [this] { Accept(); });
+  net::post(acceptor_.get_executor(), [this] {
+    Accept();
+    AcceptUnix();
+  });
 }
 
 void RespListener::PostClose() {
@@ -60,6 +74,8 @@ void RespListener::PostClose() {
     NetError ignored;
     acceptor_.close(ignored);
     backoff_.cancel();
+    unix_acceptor_.close(ignored);
+    unix_backoff_.cancel();
   });
 }
 
@@ -76,42 +92,73 @@ void RespListener::Accept() {
   });
 }
 
-void RespListener::OnAccept(IoThread& thread, NetError error, tcp::socket socket) {
-  if (error == net::error::operation_aborted) return;
-  if (error && error != net::error::connection_aborted) {
-    // Out of descriptors or memory: clients that are connected go on, new ones wait in the backlog.
-    core_.gate.CountAcceptFailure();
-    if (!is_starved_) LogWarning("resp: cannot accept connections: {}", error.message());
-    is_starved_ = true;
-    backoff_.expires_after(kAcceptBackoff);
-    backoff_.async_wait([this](NetError cancelled) {
-      if (!cancelled) Accept();
-    });
+void RespListener::AcceptUnix() {
+  if (!unix_acceptor_.is_open()) return;
+  IoThread& thread = LeastLoaded();
+  unix_acceptor_.async_accept(
+      thread.context(),
+      [this, &thread](NetError error, net::local::stream_protocol::socket socket) {
+        OnAcceptUnix(thread, error, StreamSocket(std::move(socket)));
+      });
+}
+
+bool RespListener::HandleAcceptError(NetError error, net::steady_timer& backoff,
+                                     void (RespListener::*again)()) {
+  if (!error || error == net::error::connection_aborted) {
+    if (!error && is_starved_) LogInfo("resp: accepting connections again");
+    if (!error) is_starved_ = false;
+    return true;
+  }
+  // Out of descriptors or memory: clients that are connected go on, new ones wait in the backlog.
+  core_.gate.CountAcceptFailure();
+  if (!is_starved_) LogWarning("resp: cannot accept connections: {}", error.message());
+  is_starved_ = true;
+  backoff.expires_after(kAcceptBackoff);
+  backoff.async_wait([this, again](NetError cancelled) {
+    if (!cancelled) (this->*again)();
+  });
+  return false;
+}
+
+void RespListener::Admit(IoThread& thread, StreamSocket socket, TlsHandle tls) {
+  if (!core_.gate.Enter(core_.environment.clients_max)) {
+    // A client that speaks TLS would not understand it.
+    TurnAway(std::move(socket), tls == nullptr ? kTooManyClients : std::string_view());
     return;
   }
+  thread.AddLoad();
+  thread.PostAdopt(std::move(socket), std::move(tls));
+}
+
+void RespListener::OnAccept(IoThread& thread, NetError error, tcp::socket socket) {
+  if (error == net::error::operation_aborted) return;
+  if (!HandleAcceptError(error, backoff_, &RespListener::Accept)) return;
   if (!error) {
-    if (is_starved_) LogInfo("resp: accepting connections again");
-    is_starved_ = false;
     NetError unknown_peer;
     const auto peer = socket.remote_endpoint(unknown_peer).address();
     if (is_protected_ && !unknown_peer && !peer.is_loopback()) {
       core_.gate.CountRejected();
-      TurnAway(std::move(socket), kDenied);
-    } else if (!core_.gate.Enter(core_.environment.clients_max)) {
-      TurnAway(std::move(socket), kTooManyClients);
+      TurnAway(StreamSocket(std::move(socket)), kDenied);
     } else {
-      thread.AddLoad();
-      thread.PostAdopt(std::move(socket));
+      Admit(thread, StreamSocket(std::move(socket)),
+            core_.tls == nullptr ? nullptr : core_.tls->Current());
     }
   }
   Accept();
 }
 
-void RespListener::TurnAway(tcp::socket socket, std::string_view text) {
+void RespListener::OnAcceptUnix(IoThread& thread, NetError error, StreamSocket socket) {
+  if (error == net::error::operation_aborted) return;
+  if (!HandleAcceptError(error, unix_backoff_, &RespListener::AcceptUnix)) return;
+  if (!error) Admit(thread, std::move(socket), nullptr);
+  AcceptUnix();
+}
+
+void RespListener::TurnAway(StreamSocket socket, std::string_view text) {
   NetError ignored;
   socket.non_blocking(true, ignored);
   socket.write_some(net::buffer(text.data(), text.size()), ignored);
-  socket.shutdown(tcp::socket::shutdown_send, ignored);
+  socket.shutdown(StreamSocket::shutdown_send, ignored);
 }
 
 }  // namespace switchback

@@ -1,6 +1,8 @@
 // Accepts connections and hands each to the io thread with the fewest.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +25,8 @@ class RespListener {
   // kConflict (address in use), kIo.
   Status Open(const std::string& bind_address, std::uint16_t port);
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  // The same at a Unix socket besides. Errors: those of ListenOnUnixSocket.
+  Status OpenUnix(const std::string& path, mode_t mode);
 
   void Start();
   // Any thread; returns at once. No connection is accepted after the handler that it posts.
@@ -30,15 +34,22 @@ class RespListener {
 
  private:
   void Accept();
+  void AcceptUnix();
   void OnAccept(IoThread& thread, NetError error, tcp::socket socket);
+  void OnAcceptUnix(IoThread& thread, NetError error, StreamSocket socket);
+  // After an accept that failed: whether to go on at once; else `again` is called later.
+  bool HandleAcceptError(NetError error, net::steady_timer& backoff, void (RespListener::*again)());
+  void Admit(IoThread& thread, StreamSocket socket, TlsHandle tls);
   // Sends `text` if the socket takes it at once, and closes.
-  void TurnAway(tcp::socket socket, std::string_view text);
+  void TurnAway(StreamSocket socket, std::string_view text);
   IoThread& LeastLoaded();
 
   ServerCore& core_;
   const std::vector<std::shared_ptr<IoThread>>& threads_;
   tcp::acceptor acceptor_;
   net::steady_timer backoff_;
+  net::local::stream_protocol::acceptor unix_acceptor_;
+  net::steady_timer unix_backoff_;
   std::uint16_t port_ = 0;
   bool is_protected_ = false;  // reachable from outside without a password
   bool is_starved_ = false;    // the last accept failed for lack of descriptors or memory

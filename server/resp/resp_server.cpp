@@ -7,6 +7,7 @@
 #include "common/log.hpp"
 #include "server/resp/io_thread.hpp"
 #include "server/resp/listener.hpp"
+#include "server/unix_socket.hpp"
 
 namespace switchback {
 
@@ -20,6 +21,7 @@ RespServer::~RespServer() {
 Status RespServer::Configure() {
   core_ = std::make_shared<ServerCore>(service_, options_.numbered_collections);
   core_->output_stall_max = options_.output_stall_max;
+  core_->tls = options_.tls;
   CommandEnvironment& environment = core_->environment;
   environment.clock = options_.clock;
   environment.started_at = options_.clock->Now();
@@ -52,7 +54,10 @@ Status RespServer::Start() {
     threads_.push_back(std::make_shared<IoThread>(core_));
   }
   listener_ = std::make_unique<RespListener>(*core_, threads_);
-  if (Status opened = listener_->Open(options_.bind_address, options_.port); !opened) {
+  Status opened = listener_->Open(options_.bind_address, options_.port);
+  if (opened && !options_.unix_socket.empty())
+    opened = listener_->OpenUnix(options_.unix_socket, options_.unix_socket_mode);
+  if (!opened) {
     listener_.reset();
     for (const auto& thread : threads_) thread->CloseMailbox();
     threads_.clear();
@@ -78,6 +83,7 @@ void RespServer::Stop(std::chrono::milliseconds drain_max) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + drain_max;
   // The first thread closes the listener before it hands out or drains anything else.
   listener_->PostClose();
+  if (!options_.unix_socket.empty()) RemoveUnixSocket(options_.unix_socket);
   for (const auto& thread : threads_) thread->PostDrain();
   if (!core_->gate.WaitUntilEmpty(deadline)) {
     const std::uint64_t count = core_->gate.counts().open;

@@ -6,6 +6,8 @@
 //   server.Stop(std::chrono::seconds(5));
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -18,6 +20,7 @@
 #include "server/access/token_registry.hpp"
 #include "server/resp/limits.hpp"
 #include "server/resp/server_stats.hpp"
+#include "server/tls/tls_context.hpp"
 #include "service/db_service.hpp"
 
 namespace switchback {
@@ -30,6 +33,10 @@ struct RespServerOptions {
   // Named users besides. Both outlive the server; null: there are none.
   const TokenRegistry* tokens = nullptr;
   LoginLimiter* logins = nullptr;
+  // Of the port; outlives the server. Null: the port is plain. A Unix socket is plain always.
+  const TlsContext* tls = nullptr;
+  std::string unix_socket;  // listen there as well; "" = no
+  mode_t unix_socket_mode = 0600;
   std::size_t clients_max = kClientCountMaxDefault;
   std::size_t output_bytes_max = kOutputBytesMaxDefault;  // waiting for one client
   std::chrono::milliseconds output_stall_max{kOutputStallMax};

@@ -15,10 +15,11 @@ bool IsWouldBlock(const NetError& error) {
 
 }  // namespace
 
-RespSession::RespSession(std::shared_ptr<IoThread> thread, tcp::socket socket,
-                         std::shared_ptr<ClientInfo> info)
+RespSession::RespSession(std::shared_ptr<IoThread> thread, StreamSocket socket,
+                         const TlsHandle& tls, std::shared_ptr<ClientInfo> info)
     : thread_(std::move(thread)),
       socket_(std::move(socket)),
+      tls_(tls == nullptr ? nullptr : std::make_unique<TlsChannel>(tls, socket_.native_handle())),
       info_(std::move(info)),
       conversation_(thread_->core().environment, *thread_, *this, info_),
       input_progress_at_(info_->last_active()),
@@ -40,9 +41,10 @@ void RespSession::Start() {
 void RespSession::Close() {
   if (!socket_.is_open()) return;
   NetError ignored;
+  if (tls_) tls_->SayGoodbye();
   // Without the shutdown, bytes that we did not read would turn the close into a reset and could
   // take the last reply away from the client.
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  socket_.shutdown(StreamSocket::shutdown_send, ignored);
   socket_.close(ignored);
   pending_.Clear();
   pending_.ReleaseAbove(0);
@@ -79,10 +81,26 @@ void RespSession::CutOff(const char* reason) {
   Close();
 }
 
+std::size_t RespSession::ReadSome(char* to, std::size_t size, NetError& error) {
+  if (tls_) [[unlikely]]
+    return tls_->Read(to, size, error);
+  return socket_.read_some(net::buffer(to, size), error);
+}
+
+std::size_t RespSession::WriteSome(std::string_view bytes, NetError& error) {
+  if (tls_) [[unlikely]]
+    return tls_->Write(bytes.data(), bytes.size(), error);
+  return socket_.write_some(net::buffer(bytes.data(), bytes.size()), error);
+}
+
 void RespSession::WaitReadable() {
   if (is_waiting_readable_) return;
   is_waiting_readable_ = true;
-  socket_.async_wait(tcp::socket::wait_read,
+  if (tls_ && tls_->has_pending()) {
+    net::post(thread_->context(), [self = shared_from_this()] { self->OnReadable({}); });
+    return;
+  }
+  socket_.async_wait(StreamSocket::wait_read,
                      [self = shared_from_this()](NetError error) { self->OnReadable(error); });
 }
 
@@ -97,7 +115,7 @@ void RespSession::OnReadable(NetError error) {
     to = input_.Reserve(kReadBytes);  // doubles with what has arrived
     room = input_.room();
   }
-  const std::size_t size = socket_.read_some(net::buffer(to, room), error);
+  const std::size_t size = ReadSome(to, room, error);
   if (IsWouldBlock(error)) return WaitForNext();
   if (error == net::error::eof) {
     // A client may close its side and still read: what it sent before is answered.
@@ -145,7 +163,7 @@ void RespSession::Write(std::string_view bytes) {
   std::size_t written = 0;
   if (pending_.empty()) {
     NetError error;
-    written = socket_.write_some(net::buffer(bytes.data(), bytes.size()), error);
+    written = WriteSome(bytes, error);
     if (error && !IsWouldBlock(error)) return Close();
     ThreadCounters::Add(thread_->counters().bytes_out, written);
     if (written == bytes.size()) return;
@@ -174,7 +192,7 @@ void RespSession::WaitForNext() {
 void RespSession::WaitWritable() {
   if (is_waiting_writable_) return;
   is_waiting_writable_ = true;
-  socket_.async_wait(tcp::socket::wait_write,
+  socket_.async_wait(StreamSocket::wait_write,
                      [self = shared_from_this()](NetError error) { self->OnWritable(error); });
 }
 
@@ -183,7 +201,7 @@ void RespSession::OnWritable(NetError error) {
   is_waiting_writable_ = false;
   if (error) return Close();
   const std::string_view bytes = pending_.view();
-  const std::size_t written = socket_.write_some(net::buffer(bytes.data(), bytes.size()), error);
+  const std::size_t written = WriteSome(bytes, error);
   if (error && !IsWouldBlock(error)) return Close();
   ThreadCounters::Add(thread_->counters().bytes_out, written);
   if (written > 0) output_progress_at_ = thread_->core().environment.clock->Now();

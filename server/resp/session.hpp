@@ -13,6 +13,7 @@
 #include "server/resp/byte_buffer.hpp"
 #include "server/resp/conversation.hpp"
 #include "server/resp/io_thread.hpp"
+#include "server/tls/tls_channel.hpp"
 
 namespace switchback {
 
@@ -22,7 +23,8 @@ class RespSession final : public std::enable_shared_from_this<RespSession>,
                           private CommandBatch::Listener,
                           private Mail {
  public:
-  RespSession(std::shared_ptr<IoThread> thread, tcp::socket socket,
+  // `tls` null: without it.
+  RespSession(std::shared_ptr<IoThread> thread, StreamSocket socket, const TlsHandle& tls,
               std::shared_ptr<ClientInfo> info);
   ~RespSession() override;
 
@@ -46,6 +48,9 @@ class RespSession final : public std::enable_shared_from_this<RespSession>,
   // Sends the thread's output buffer and decides what to wait for.
   void Flush(ConversationState state);
   void Write(std::string_view bytes);
+  // What the socket, or TLS over it, gives and takes now.
+  std::size_t ReadSome(char* to, std::size_t size, NetError& error);
+  std::size_t WriteSome(std::string_view bytes, NetError& error);
   void WaitForNext();
   void CutOff(const char* reason);
 
@@ -56,7 +61,8 @@ class RespSession final : public std::enable_shared_from_this<RespSession>,
   void Drop() override { keep_alive_.reset(); }
 
   const std::shared_ptr<IoThread> thread_;  // before the socket, which belongs to its context
-  tcp::socket socket_;
+  StreamSocket socket_;
+  const std::unique_ptr<TlsChannel> tls_;  // null: there is none
   const std::shared_ptr<ClientInfo> info_;
   Conversation conversation_;
   ConversationState state_ = ConversationState::kNeedsInput;

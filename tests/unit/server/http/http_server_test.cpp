@@ -487,8 +487,13 @@ TEST(ParseHttpUrl, RefusesWhatItCannotReach) {
         "http://a:8x", "http://[::1", "http://[::1]x", "ftp://a"})
     EXPECT_FALSE(ParseHttpUrl(url).has_value()) << url;
   const auto https = ParseHttpUrl("https://store.example");
-  ASSERT_FALSE(https.has_value());
-  EXPECT_EQ(https.error().code, ErrorCode::kUnsupported);
+  ASSERT_TRUE(https.has_value());
+  EXPECT_TRUE(https->is_tls);
+  EXPECT_EQ(https->port, 443);
+  const auto path = ParseHttpUrl("unix:/run/http.sock");
+  ASSERT_TRUE(path.has_value());
+  EXPECT_EQ(path->unix_socket, "/run/http.sock");
+  EXPECT_FALSE(ParseHttpUrl("unix:").has_value());
 }
 
 // Bodies of up to 100 bytes at paths that begin with /large, 10 elsewhere.
