@@ -126,8 +126,9 @@ TEST_F(ControlPlaneTest, SaysWhatIsWrongWithPathAndMethod) {
   EXPECT_EQ(Ask("GET", "/nothing").status, 404u);
   const auto wrong = Ask("POST", "/healthz");
   EXPECT_EQ(wrong.status, 405u);
-  ASSERT_EQ(wrong.headers.size(), 1u);
+  ASSERT_EQ(wrong.headers.size(), 2u);
   EXPECT_EQ(wrong.headers[0], std::make_pair(std::string("Allow"), std::string("GET, HEAD")));
+  EXPECT_EQ(wrong.headers[1].first, "X-Request-Id");
 }
 
 TEST_F(ControlPlaneTest, ExplainsWhichStoreAKeyGets) {
