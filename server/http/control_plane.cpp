@@ -366,7 +366,6 @@ HttpResponse ControlPlane::Answer(const HttpRequest& request, const std::string&
     if (auto refusal = AccessPolicy::CheckContentType(request)) return *std::move(refusal);
   }
   if (auto refusal = CheckSafeMode(*match->route)) return *std::move(refusal);
-  return match->route->handler(request, match->parameters);
   HttpResponse response = Act(request, *match, principal);
   if (request.method != "GET" && request.method != "HEAD" && !match->route->is_record)
     LogInfo("http: {} {} by {}: {} [request {}]", request.method, Printable(request.path),

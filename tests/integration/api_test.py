@@ -234,6 +234,10 @@ class Api(harness.ServerTest):
             "GET", "/v1/rollback")[1]["operation"] or {}).get("final_status"))
         ask("POST", "/v1/rollback/validate", {})
         ask("POST", "/v1/guard/rearm", {"trip": 99})
+        for decision in ("confirm", "dismiss"):
+            self.assertEqual(ask("POST", "/v1/guard/" + decision, {"proposal": 99})[0], 404)
+        ask("GET", "/v1/safe-mode")
+        self.assertEqual(ask("POST", "/v1/safe-mode/leave", {"id": 99})[0], 404)
 
     def records(self):
         ask = self.ask

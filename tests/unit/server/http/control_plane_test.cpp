@@ -342,7 +342,7 @@ TEST_F(ControlPlaneTest, WithATokenOnlyHealthAndReadinessAreOpen) {
   }
   // The console's files hold nothing of this server's.
   std::erase_if(open, [](const std::string& path) { return path.starts_with("/console/"); });
-  EXPECT_THAT(open, ElementsAre("/healthz", "/readyz", "/"));
+  EXPECT_THAT(open, ElementsAre("/healthz", "/readyz", "/openapi.json", "/"));
 
   HttpRequest request;
   request.method = "GET";
