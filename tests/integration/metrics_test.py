@@ -1,6 +1,6 @@
-"""The metrics page and the alerts, looked at by Prometheus' own tool where it is installed (Debian: prometheus, which
-brings a daemon with it, so script/bootstrap leaves it out). PROMTOOL names it if it is not in PATH. That page, alerts
-and docs/metrics.md fit each other is tests/unit/server/http/metrics_docs_test.cpp."""
+"""The metrics page, the alerts and the dashboard, looked at by Prometheus' own tool (script/bootstrap unpacks it into
+build/tools; PROMTOOL names another). That page, alerts, dashboard and docs/metrics.md fit each other is
+tests/unit/server/http/metrics_docs_test.cpp."""
 
 import os
 import shutil
@@ -14,10 +14,15 @@ RULES = harness.ROOT / "docs/prometheus/switchback.rules.yml"
 class MetricsTest(harness.ServerTest):
     def setUp(self):
         super().setUp()
-        self.tool = os.environ.get("PROMTOOL") or shutil.which("promtool")
+        self.tool = os.environ.get("PROMTOOL") or shutil.which("promtool") or self.unpacked()
         if not self.tool:
             self.not_run("promtool is not installed")
             self.skipTest("promtool is not installed")
+
+    @staticmethod
+    def unpacked():
+        tool = harness.ROOT / "build/tools/promtool"
+        return str(tool) if tool.exists() else None
 
     def promtool(self, *arguments, **options):
         done = subprocess.run([self.tool, *map(str, arguments)], capture_output=True, text=True,
