@@ -4,8 +4,13 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "common/json_log_formatter.hpp"
+#include "common/log_format.hpp"
+
 namespace switchback {
 namespace {
+
+constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v";
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
@@ -26,7 +31,7 @@ spdlog::logger& Logger() {
   static const auto logger = [] {
     auto made = spdlog::stderr_color_mt("switchback");
     made->sinks().push_back(RecentLines());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    made->set_pattern(kTextPattern);
     made->flush_on(spdlog::level::debug);
     return made;
   }();
@@ -37,6 +42,15 @@ spdlog::logger& Logger() {
 
 void SetLogLevel(LogLevel level) {
   Logger().set_level(ToSpdlog(level));
+}
+void SetLogFormat(LogFormat format) {
+  // The first one is stderr's; the other keeps what people read later.
+  spdlog::sinks::sink& terminal = *Logger().sinks().front();
+  if (format == LogFormat::kJson) {
+    terminal.set_formatter(std::make_unique<JsonLogFormatter>());
+  } else {
+    terminal.set_pattern(kTextPattern);
+  }
 }
 bool IsLogged(LogLevel level) {
   return Logger().should_log(ToSpdlog(level));

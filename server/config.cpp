@@ -62,6 +62,13 @@ Status SetLevel(const Json& value, ServerConfig& config) {
   return {};
 }
 
+Status SetLogFormatKey(const Json& value, ServerConfig& config) {
+  auto format = ParseLogFormat(value.is_string() ? value.get<std::string>() : "");
+  if (!format) return Fail(format.error());
+  config.log_format = *format;
+  return {};
+}
+
 Status SetHosts(const Json& value, ServerConfig& config) {
   if (!value.is_array()) return Wrong("a list of host names");
   config.allowed_hosts.clear();
@@ -334,6 +341,7 @@ const std::map<std::string, Setter>& Setters() {
       {"notifications", SetNotifications},
       {"notification_retry", SetNotificationRetry},
       {"log_level", SetLevel},
+      {"log_format", SetLogFormatKey},
       {"migration", SetMigration},
       {"validation", SetValidation},
       {"guard", SetGuard},
@@ -425,6 +433,12 @@ Result<AckMode> ParseAckMode(std::string_view text) {
   if (text == "log") return AckMode::kLog;
   if (text == "stores") return AckMode::kStores;
   return Fail(ErrorCode::kInvalidArgument, "must be \"log\" or \"stores\"");
+}
+
+Result<LogFormat> ParseLogFormat(std::string_view text) {
+  if (text == "text") return LogFormat::kText;
+  if (text == "json") return LogFormat::kJson;
+  return Fail(ErrorCode::kInvalidArgument, "must be \"text\" or \"json\"");
 }
 
 bool IsLoopbackAddress(std::string_view address) {

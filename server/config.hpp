@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/log.hpp"
+#include "common/log_format.hpp"
 #include "common/result.hpp"
 #include "migration/migration_settings.hpp"
 #include "migration/validation_rules.hpp"
@@ -57,6 +58,7 @@ struct ServerConfig {
   std::size_t schema_copies_max = 5;           // safety copies that are kept
   std::chrono::milliseconds schema_time_max{300000};  // for one migration, one copy, one validation
   LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
   MigrationSettings migration;  // of new migrations
   ValidationRules validation;
   // Of backups; directory "" = <data-dir>/backups.
@@ -101,6 +103,9 @@ Status CheckConfig(const ServerConfig& config);
 
 // "log" or "stores".
 Result<AckMode> ParseAckMode(std::string_view text);
+
+// "text" or "json".
+Result<LogFormat> ParseLogFormat(std::string_view text);
 
 // True for 127.0.0.0/8, ::1 and "localhost".
 bool IsLoopbackAddress(std::string_view address);

@@ -399,6 +399,7 @@ Status Server::Stop() {
 
 int RunServer(const ServerConfig& config, const std::function<void(const Endpoints&)>& on_ready) {
   SetLogLevel(config.log_level);
+  SetLogFormat(config.log_format);
   const auto fail = [](const Error& error) {
     LogError("{}", error.message);
     return ExitCode(error.code);

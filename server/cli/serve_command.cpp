@@ -20,7 +20,7 @@ namespace {
 struct ServeOptions {
   std::string config_path;
   std::optional<std::string> data_dir, flags, bind, legacy, unified, ack, schema_dir;
-  std::optional<std::string> unix_socket, http_unix_socket;
+  std::optional<std::string> unix_socket, http_unix_socket, log_format;
   std::optional<std::uint16_t> port, http_port;
   std::optional<unsigned> threads;
   bool is_json = false;
@@ -45,6 +45,11 @@ Result<ServerConfig> MakeConfig(const ServeOptions& options) {
     auto mode = ParseAckMode(*options.ack);
     if (!mode) return Fail(WithContext(mode.error(), "--ack"));
     config.service.ack = *mode;
+  }
+  if (options.log_format) {
+    auto format = ParseLogFormat(*options.log_format);
+    if (!format) return Fail(WithContext(format.error(), "--log-format"));
+    config.log_format = *format;
   }
   SB_RETURN_IF_ERROR(LoadSecrets(config));
   return config;
@@ -106,6 +111,8 @@ void AddServeCommand(CLI::App& app, int& exit_code) {
                       "Files of schema migrations [DATA-DIR/schema]");
   command->add_option("--ack", options->ack, "When a write is answered: log or stores [log]")
       ->check(CLI::IsMember({"log", "stores"}));
+  command->add_option("--log-format", options->log_format, "Lines of the log: text or json [text]")
+      ->check(CLI::IsMember({"text", "json"}));
   command->add_option("--threads", options->threads, "RESP threads, 0 for one per core [0]");
   AddJsonOption(*command, options->is_json);
   command->footer(kFooter);

@@ -40,7 +40,7 @@ TEST(Config, EveryKeyIsRead) {
     "port": 1, "http_port": 2, "threads": 3, "clients_max": 4, "output_bytes_max": 100000,
     "password_file": "/p", "token_file": "/t", "allowed_hosts": ["a", "b"],
     "collections": {"0": "zero", "20": "twenty"}, "drain_ms_max": 5, "log_level": "debug",
-    "schema_dir": "/s", "schema_copies_max": 2, "schema_ms_max": 1000,
+    "log_format": "json", "schema_dir": "/s", "schema_copies_max": 2, "schema_ms_max": 1000,
     "backup_dir": "/b", "backup_compression": 7, "backup_bytes_per_second": 5,
     "backup_free_bytes_min": 6, "backup_interval_seconds": 3600,
     "backup_retention": {"days": 7, "count": 9, "keep_min": 2, "daily": 1, "weekly": 2,
@@ -71,6 +71,7 @@ TEST(Config, EveryKeyIsRead) {
             (std::map<unsigned, std::string>{{0, "zero"}, {20, "twenty"}}));
   EXPECT_EQ(config.drain_max, std::chrono::milliseconds(5));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
+  EXPECT_EQ(config.log_format, LogFormat::kJson);
   EXPECT_EQ(config.SchemaDirectory(), "/s");
   EXPECT_EQ(config.schema_copies_max, 2u);
   EXPECT_EQ(config.BackupDirectoryPath(), "/b");
@@ -114,6 +115,8 @@ TEST(Config, NeverGuesses) {
                            R"({"memtable_bytes_max": 128})",
                            R"({"bind": 1})",
                            R"({"log_level": "loud"})",
+                           R"({"log_format": "xml"})",
+                           R"({"log_format": true})",
                            R"({"allowed_hosts": "a"})",
                            R"({"allowed_hosts": [""]})",
                            R"({"collections": ["a"]})",
