@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -120,6 +121,19 @@ void NotifyServiceManager(std::string_view state) {
   const ssize_t sent = ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
                                 reinterpret_cast<const sockaddr*>(&address), address_size);
   if (sent < 0) LogWarning("tell the service manager {}: {}", state, std::strerror(errno));
+}
+
+std::optional<std::chrono::milliseconds> WatchdogPeriod() {
+  const auto number = [](const char* variable) -> std::uint64_t {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
+  };
+  const std::uint64_t pid = number("WATCHDOG_PID");
+  if (pid != 0 && pid != static_cast<std::uint64_t>(::getpid())) return std::nullopt;
+  const std::uint64_t milliseconds = number("WATCHDOG_USEC") / 1000;
+  // None, or nonsense: a day between two signs of life watches over nothing.
+  if (milliseconds == 0 || milliseconds > 86'400'000) return std::nullopt;
+  return std::chrono::milliseconds(milliseconds);
 }
 
 std::string HostName() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -43,6 +45,10 @@ void RaiseFileLimit();
 // Tells a service manager that waits for it (systemd's Type=notify: NOTIFY_SOCKET is set) the
 // `state`, as "READY=1" or "STOPPING=1". Harmless otherwise.
 void NotifyServiceManager(std::string_view state);
+
+// How often at least a service manager wants to hear "WATCHDOG=1" (systemd's WatchdogSec:
+// WATCHDOG_USEC is set, for this process); nullopt when none does.
+std::optional<std::chrono::milliseconds> WatchdogPeriod();
 
 // Of this machine; "" when it has none.
 std::string HostName();

@@ -11,6 +11,8 @@
 #include "server/http/idempotency.hpp"
 #include "server/process.hpp"
 #include "server/version.hpp"
+#include "server/watchdog/liveness.hpp"
+#include "server/watchdog/watchdog.hpp"
 
 namespace switchback {
 namespace {
@@ -397,6 +399,34 @@ Status Server::Stop() {
   return closed;
 }
 
+namespace {
+
+// Null: no service manager asks for it.
+std::unique_ptr<Watchdog> StartWatchdog(DbService& service, const Endpoints& endpoints) {
+  const auto period = WatchdogPeriod();
+  if (!period) return nullptr;
+  const auto pipeline = std::make_shared<PipelineProbe>(service);
+  const auto door = [host = endpoints.host](std::uint16_t port, const char* request) {
+    return [host, port, request](std::chrono::milliseconds wait_max) {
+      return DoorAnswers(host, port, request, wait_max);
+    };
+  };
+  std::vector<WatchdogProbe> probes;
+  probes.push_back({"the write pipeline", [pipeline](std::chrono::milliseconds wait_max) {
+                      return pipeline->Answers(wait_max);
+                    }});
+  probes.push_back({"the RESP port", door(endpoints.resp_port, "PING\r\n")});
+  probes.push_back({"the HTTP port", door(endpoints.http_port,
+                                          "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+                                          "Connection: close\r\n\r\n")});
+  auto watchdog = std::make_unique<Watchdog>(std::move(probes), *period,
+                                             [] { NotifyServiceManager("WATCHDOG=1"); });
+  watchdog->Start();
+  return watchdog;
+}
+
+}  // namespace
+
 int RunServer(const ServerConfig& config, const std::function<void(const Endpoints&)>& on_ready) {
   SetLogLevel(config.log_level);
   SetLogFormat(config.log_format);
@@ -417,10 +447,12 @@ int RunServer(const ServerConfig& config, const std::function<void(const Endpoin
   LogInfo("ready: RESP on {}:{}, HTTP on {}, data in {}", endpoints.host, endpoints.resp_port,
           HttpUrlOf(endpoints), config.service.data_dir);
   NotifyServiceManager("READY=1");
+  const std::unique_ptr<Watchdog> watchdog = StartWatchdog((*server)->service(), endpoints);
   on_ready(endpoints);
   stop.Wait();
   LogInfo("stopping: answering what is in flight");
   NotifyServiceManager("STOPPING=1");
+  if (watchdog) watchdog->Stop();
   if (auto stopped = (*server)->Stop(); !stopped) return fail(stopped.error());
   LogInfo("stopped: both stores are complete");
   return kExitDone;
