@@ -45,6 +45,8 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddDetachCommand(app, exit_code);
   AddDoctorCommand(app, exit_code);
   AddTokenCommand(app, exit_code);
+  AddCompletionCommand(app, exit_code);
+  AddManCommand(app, exit_code);
 }
 
 // CLI11 reports everything by exceptions and has exit codes of its own; both end here.

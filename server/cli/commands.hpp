@@ -28,5 +28,8 @@ void AddBenchCommand(CLI::App& app, int& exit_code);
 void AddDrainCommand(CLI::App& app, int& exit_code);
 void AddDetachCommand(CLI::App& app, int& exit_code);
 void AddDoctorCommand(CLI::App& app, int& exit_code);
+// These two describe every command of `app`, which is the program and outlives the parse.
+void AddCompletionCommand(CLI::App& app, int& exit_code);
+void AddManCommand(CLI::App& app, int& exit_code);
 
 }  // namespace switchback
