@@ -1,0 +1,243 @@
+"""The Debian package: what is in it, and its life on a machine: installed, started, upgraded, removed, purged. The
+machine is an overlay over this one, thrown away afterwards."""
+
+import atexit
+import functools
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import textwrap
+
+import harness
+
+BUILD = pathlib.Path(harness.BINARY).parent.parent
+VERSION = re.search(r"project\(switchback VERSION (\S+)", (harness.ROOT / "CMakeLists.txt").read_text()).group(1)
+UNIT = harness.ROOT / "packaging/switchback.service"
+
+# Stands for systemd: whoever asks it is written down.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >>/calls
+case "$*" in
+  *preset*) exec /usr/bin/systemctl "$@" ;;  # links in files: no service manager is asked
+  *is-active*) test -e /active ;;
+  *is-enabled*) test -L /etc/systemd/system/multi-user.target.wants/switchback.service && echo enabled ;;
+esac
+"""
+
+
+@functools.cache
+def make_package():
+    """The package of the build that is tested, made by cpack, once."""
+    directory = tempfile.mkdtemp(prefix="switchback-test.")
+    atexit.register(shutil.rmtree, directory, True)
+    harness.run("cmake", "--build", BUILD, "--target", "switchback_manual")
+    done = harness.run("cpack", "-G", "DEB", "-B", directory, cwd=BUILD, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = list(pathlib.Path(directory).glob("switchback_*.deb"))
+    assert len(found) == 1, found
+    return found[0]
+
+
+class Machine:
+    """This machine as it is, in a mount namespace of its own: what is written to it is gone with it. Nothing listens
+    where others would see it: it has a network of its own, too."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def run(self, script):
+        """(exit code, output) of a shell script as root there. Each run begins with a fresh machine."""
+        place = self.directory / "machine"
+        place.mkdir(exist_ok=True)
+        (self.directory / "systemctl").write_text(SYSTEMCTL)
+        (self.directory / "script.sh").write_text(script)
+        enter = textwrap.dedent(f"""
+            mount -t tmpfs none {place}
+            mkdir {place}/root {place}/upper {place}/work
+            mount -t overlay none -o lowerdir=/,upperdir={place}/upper,workdir={place}/work {place}/root
+            mount --rbind /proc {place}/root/proc
+            mount --rbind /dev {place}/root/dev
+            ip link set lo up 2>/dev/null || true
+            cp {self.directory}/script.sh {place}/root/script.sh
+            install -m 755 {self.directory}/systemctl {place}/root/usr/local/bin/systemctl
+            exec chroot {place}/root /bin/bash -e /script.sh
+        """)
+        done = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "bash", "-ec", enter],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+        return done.returncode, done.stdout
+
+
+class ContentTest(harness.ServerTest):
+    def setUp(self):
+        super().setUp()
+        self.package = make_package()
+
+    def field(self, name):
+        return harness.run("dpkg-deb", "-f", self.package, name).stdout.strip()
+
+    def files(self):
+        rows = harness.run("dpkg-deb", "-c", self.package).stdout.splitlines()
+        return {row.split()[5].lstrip("."): (row.split()[0], row.split()[1]) for row in rows}
+
+    def test_says_what_it_is_and_needs(self):
+        self.assertEqual(self.field("Package"), "switchback")
+        self.assertEqual(self.field("Version"), VERSION)
+        for library in ("libc6", "libsqlite3-0", "libssl3", "libspdlog1.10", "adduser"):
+            self.assertIn(library, self.field("Depends"))
+        self.assertNotIn("-dev", self.field("Depends"))
+
+    def test_has_what_belongs_to_a_service(self):
+        files = self.files()
+        for name in ("/usr/bin/switchback", "/usr/lib/systemd/system/switchback.service", "/etc/switchback/config.json",
+                     "/usr/share/man/man1/switchback.1.gz", "/usr/share/man/man1/switchback-serve.1.gz",
+                     "/usr/share/bash-completion/completions/switchback",
+                     "/usr/share/zsh/vendor-completions/_switchback",
+                     "/usr/share/fish/vendor_completions.d/switchback.fish",
+                     "/usr/share/doc/switchback/copyright", "/usr/share/doc/switchback/docs/operations.md"):
+            self.assertIn(name, files)
+        self.assertFalse([name for name in files if name.endswith((".a", ".hpp")) or "/include/" in name])
+        for name, (mode, owner) in files.items():
+            self.assertEqual(owner, "root/root", name)
+            self.assertNotIn("w", mode[4:], name)
+
+    def test_the_configuration_is_the_administrators(self):
+        control = self.directory / "control"
+        harness.run("dpkg-deb", "-e", self.package, control)
+
+        self.assertEqual((control / "conffiles").read_text(), "/etc/switchback/config.json\n")
+        for script in ("postinst", "prerm", "postrm"):
+            harness.run("sh", "-n", control / script)
+            self.assertTrue(os.access(control / script, os.X_OK))
+        settings = json.loads((harness.ROOT / "packaging/config.json").read_text())
+        self.assertEqual(settings["bind"], "127.0.0.1")
+
+    def test_lintian_finds_no_error(self):
+        if not shutil.which("lintian"):
+            self.not_run("lintian is not installed")
+            self.skipTest("lintian is not installed")
+        # The project has no domain for its mail so far.
+        done = harness.run("lintian", "--allow-root", "--fail-on", "error", "--suppress-tags",
+                           "bogus-mail-host,bogus-mail-host-in-debian-changelog", self.package, check=False)
+        harness.report("lintian: " + "; ".join(line for line in done.stdout.splitlines() if line.startswith("W:")))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class LifeTest(harness.ServerTest):
+    """Each test is one script in one machine; what it prints is looked at here."""
+
+    def setUp(self):
+        super().setUp()
+        if not harness.is_root():
+            self.skip("only root can install a package")
+        self.machine = Machine(self.directory)
+        code, text = self.machine.run("true")
+        if code != 0:
+            self.skip(f"no overlay can be mounted here: {' '.join(text.split())}")
+        self.package = make_package()
+        program = re.search(r"^ExecStart=(.*)$", UNIT.read_text(), re.M).group(1)
+        user = re.search(r"^User=(.*)$", UNIT.read_text(), re.M).group(1)
+        # As the unit starts it. The machine may have neither.
+        self.start = (f"setpriv --reuid {user} --regid {user} --clear-groups --no-new-privs --bounding-set=-all "
+                      f"{program} 2>>/server.log & server=$!; until [ -e /var/lib/switchback/endpoints.json ]; do "
+                      "kill -0 $server || { cat /server.log; exit 1; }; sleep 0.02; done")
+
+    def skip(self, reason):
+        self.not_run(reason)
+        self.skipTest(reason)
+
+    def live(self, script):
+        code, text = self.machine.run(f"""
+            mkdir -p /run/systemd/system
+            rm -f /usr/sbin/policy-rc.d  # how containers keep services from being started
+            install_it() {{ dpkg --force-confold -i {self.package} >>/dpkg.log 2>&1 || {{ cat /dpkg.log; exit 1; }}; }}
+            {script}
+        """)
+        self.assertEqual(code, 0, text)
+        return text
+
+    def test_installed_it_serves_as_a_user_of_its_own(self):
+        text = self.live(f"""
+            install_it
+            stat -c '%n %U %G %a' /var/lib/switchback /etc/switchback /etc/switchback/config.json
+            getent passwd switchback | cut -d: -f6,7
+            {self.start}
+            redis-cli -p 6380 set k v
+            curl -fsS -o /dev/null -w '%{{http_code}}\\n' http://127.0.0.1:8080/healthz
+            stat -c '%U' /var/lib/switchback/CURRENT
+            switchback status --json | jq -r .stage
+            kill $server; wait $server; echo "stopped: $?"
+            cat /calls
+        """)
+
+        for line in ("/var/lib/switchback switchback switchback 700", "/etc/switchback root switchback 750",
+                     "/etc/switchback/config.json root root 644", "/var/lib/switchback:/usr/sbin/nologin",
+                     "OK", "200", "dualwrite", "stopped: 0"):
+            self.assertIn(line + "\n", text)
+        self.assertRegex(text, r"--system daemon-reload\n")
+        self.assertRegex(text, r"start (--no-ask-password )?switchback.service\n")
+
+    def test_an_upgrade_keeps_data_and_configuration_and_restarts(self):
+        text = self.live(f"""
+            install_it
+            sed -i 's/"info"/"warning"/' /etc/switchback/config.json
+            {self.start}
+            redis-cli -p 6380 set k v
+            kill $server; wait $server
+            touch /active
+            : >/calls
+            install_it
+            cat /calls
+            grep log_level /etc/switchback/config.json
+            {self.start}
+            redis-cli -p 6380 get k
+            kill $server; wait $server
+        """)
+
+        self.assertRegex(text, r"try-restart (--no-ask-password )?switchback.service\n")
+        self.assertNotRegex(text, r"(?m)^(--\S+ )*stop ")
+        self.assertIn('"log_level": "warning"', text)
+        self.assertTrue(text.endswith("v\n"), text)
+
+    def test_removed_it_leaves_configuration_and_data_purged_only_data(self):
+        text = self.live(f"""
+            install_it
+            {self.start}
+            redis-cli -p 6380 set k v
+            kill $server; wait $server
+            : >/calls
+            dpkg -r switchback >/dev/null
+            cat /calls
+            ls /etc/switchback /usr/bin/switchback 2>&1 || true
+            dpkg -P switchback
+            ls -d /etc/switchback 2>&1 || true
+            ls /var/lib/switchback | grep CURRENT
+            find /usr /etc -name '*switchback*' -newer /script.sh -not -path '*/local/*'
+            echo end
+        """)
+
+        self.assertRegex(text, r"stop (--no-ask-password )?switchback.service\n")
+        self.assertIn("config.json\n", text)
+        self.assertIn("cannot access '/usr/bin/switchback'", text)
+        self.assertIn("the data in /var/lib/switchback is kept", text)
+        self.assertIn("cannot access '/etc/switchback'", text)
+        self.assertTrue(text.endswith("CURRENT\nend\n"), text)
+
+    def test_purged_without_data_nothing_stays(self):
+        text = self.live("""
+            install_it
+            dpkg -P switchback >/dev/null
+            ls -d /etc/switchback /var/lib/switchback 2>&1 || true
+            dpkg -l switchback 2>&1 | tail -1
+        """)
+
+        self.assertIn("cannot access '/etc/switchback'", text)
+        self.assertIn("cannot access '/var/lib/switchback'", text)
+        self.assertIn("no packages found", text)
+
+
+if __name__ == "__main__":
+    harness.main()
