@@ -1,5 +1,5 @@
 # A package for Debian: the program, its manual, completions, unit and configuration. script/package makes it.
-# Components: `server` (with SwitchbackInstall) goes anywhere; `debian` belongs to a package alone.
+# Components: `server` (with SwitchbackInstall) goes anywhere; `debian` belongs to a package, and `cmake --install` alone leaves it out.
 if(NOT TARGET switchback)
   return()
 endif()
@@ -19,16 +19,16 @@ add_custom_command(OUTPUT ${manual_dir}/stamp
   DEPENDS switchback ${PROJECT_SOURCE_DIR}/packaging/debian/changelog VERBATIM)
 add_custom_target(switchback_manual DEPENDS ${manual_dir}/stamp)
 
-install(DIRECTORY ${manual_dir}/man1/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT debian)
-install(FILES ${manual_dir}/completion/switchback DESTINATION share/bash-completion/completions COMPONENT debian)
-install(FILES ${manual_dir}/completion/_switchback DESTINATION share/zsh/vendor-completions COMPONENT debian)
-install(FILES ${manual_dir}/completion/switchback.fish DESTINATION share/fish/vendor_completions.d COMPONENT debian)
-install(FILES ${PROJECT_SOURCE_DIR}/packaging/switchback.service DESTINATION lib/systemd/system COMPONENT debian)
-install(FILES ${PROJECT_SOURCE_DIR}/packaging/config.json DESTINATION /etc/switchback COMPONENT debian)
+install(DIRECTORY ${manual_dir}/man1/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT debian EXCLUDE_FROM_ALL)
+install(FILES ${manual_dir}/completion/switchback DESTINATION share/bash-completion/completions COMPONENT debian EXCLUDE_FROM_ALL)
+install(FILES ${manual_dir}/completion/_switchback DESTINATION share/zsh/vendor-completions COMPONENT debian EXCLUDE_FROM_ALL)
+install(FILES ${manual_dir}/completion/switchback.fish DESTINATION share/fish/vendor_completions.d COMPONENT debian EXCLUDE_FROM_ALL)
+install(FILES ${PROJECT_SOURCE_DIR}/packaging/switchback.service DESTINATION lib/systemd/system COMPONENT debian EXCLUDE_FROM_ALL)
+install(FILES ${PROJECT_SOURCE_DIR}/packaging/config.json DESTINATION /etc/switchback COMPONENT debian EXCLUDE_FROM_ALL)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/packaging/debian/copyright
               ${manual_dir}/changelog.gz
-        DESTINATION share/doc/switchback COMPONENT debian)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION share/doc/switchback/docs COMPONENT debian
+        DESTINATION share/doc/switchback COMPONENT debian EXCLUDE_FROM_ALL)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION share/doc/switchback/docs COMPONENT debian EXCLUDE_FROM_ALL
         PATTERN screenshots EXCLUDE)
 
 set(CPACK_GENERATOR DEB)

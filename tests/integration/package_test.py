@@ -115,6 +115,15 @@ class ContentTest(harness.ServerTest):
         settings = json.loads((harness.ROOT / "packaging/config.json").read_text())
         self.assertEqual(settings["bind"], "127.0.0.1")
 
+    def test_installing_without_a_package_touches_nothing_else(self):
+        target = self.directory / "target"
+        code = harness.run("cmake", "--install", BUILD, "--prefix", "/usr/local", check=False,
+                           env=dict(os.environ, DESTDIR=str(target)))
+
+        self.assertEqual(code.returncode, 0, code.stderr)
+        self.assertTrue((target / "usr/local/bin/switchback").exists())
+        self.assertFalse((target / "etc").exists())
+
     def test_lintian_finds_no_error(self):
         if not shutil.which("lintian"):
             self.not_run("lintian is not installed")
