@@ -248,5 +248,52 @@ class LifeTest(harness.ServerTest):
         self.assertIn("no packages found", text)
 
 
+class BareMachineTest(harness.ServerTest):
+    """The package on a Debian that has nothing else: what it needs is what it says. Takes minutes and a mirror."""
+
+    def setUp(self):
+        super().setUp()
+        reason = None
+        if not harness.SOAK:
+            reason = "only with SWITCHBACK_SOAK"
+        elif not harness.is_root() or not shutil.which("debootstrap"):
+            reason = "needs root and debootstrap"
+        if reason:
+            self.not_run(reason)
+            self.skipTest(reason)
+
+    def test_needs_what_it_says(self):
+        root = self.directory / "bare" / "root"
+        root.parent.mkdir()
+        done = subprocess.run(["unshare", "--mount", "bash", "-ec", textwrap.dedent(f"""
+            mount -t tmpfs none {root.parent}
+            debootstrap --variant=minbase bookworm {root} >/dev/null || {{ echo no mirror; exit 77; }}
+            cp /etc/apt/apt.conf.d/* {root}/etc/apt/apt.conf.d/
+            cp {make_package()} {root}/root/switchback.deb
+            mount -t proc none {root}/proc
+            mount --rbind /dev {root}/dev
+            printf '#!/bin/sh\\nexit 101\\n' >{root}/usr/sbin/policy-rc.d
+            chmod 755 {root}/usr/sbin/policy-rc.d
+            chroot {root} apt-get update -q >/dev/null
+            chroot {root} apt-get install -y -q --no-install-recommends /root/switchback.deb >/dev/null
+            chroot {root} bash -ec '
+              setpriv --reuid switchback --regid switchback --clear-groups \\
+                switchback serve --config /etc/switchback/config.json --port 0 --http-port 0 &
+              server=$!
+              until [ -e /var/lib/switchback/endpoints.json ]; do kill -0 $server; sleep 0.02; done
+              switchback status --data-dir /var/lib/switchback
+              kill $server
+              wait $server
+            '
+            chroot {root} apt-get purge -y -q switchback
+        """)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1000, check=False)
+        if done.returncode == 77:
+            self.not_run("no mirror of Debian answers")
+            self.skipTest("no mirror of Debian answers")
+
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("stopped: both stores are complete", done.stdout)
+
+
 if __name__ == "__main__":
     harness.main()
