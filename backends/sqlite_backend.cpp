@@ -143,6 +143,12 @@ void SqliteBackend::CloseAndSeal(Former former) noexcept {
     LogWarning("SQLite: {}", sealed.error().message);
 }
 
+void SqliteBackend::CloseFormer() noexcept {
+  const Former former = std::exchange(former_, {});
+  if (former.db != nullptr)
+    sqlite3_db_config(former.db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 Status SqliteBackend::CheckOpen() const {
   if (is_broken_) {
     return Fail(ErrorCode::kUnknownOutcome, "SQLite: reopen first, an earlier outcome is unknown");

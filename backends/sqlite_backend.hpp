@@ -61,8 +61,9 @@ class SqliteBackend final : public Backend, private SqlStore {
   // keeps the file and what they made, and empties the collections in transactions of a bounded
   // size.
   Status Reset() override;
-  // The database of before is left open: its last checkpoint takes time that those who wait for
-  // this call don't have. The next CheckAlone closes it; until then nobody may open it.
+  // The database of before is left open, since closing it takes time that those who wait for this
+  // call don't have. The next CheckAlone closes it; until then nobody may open it. It keeps its
+  // -wal: a checkpoint would take the disk from those who write.
   Status MoveTo(const std::string& path) override;
   Status Detach() override;
   [[nodiscard]] const std::vector<UnservableCollection>& unservable() const override;
@@ -94,7 +95,7 @@ class SqliteBackend final : public Backend, private SqlStore {
   Former TakeDatabase() noexcept;
   static void CloseAndSeal(Former former) noexcept;
   void CloseDatabase() noexcept { CloseAndSeal(TakeDatabase()); }
-  void CloseFormer() noexcept { CloseAndSeal(std::exchange(former_, {})); }
+  void CloseFormer() noexcept;
   Result<std::int64_t> DataVersion();
   Status CheckDataVersion();
   void MarkForeign();

@@ -133,14 +133,7 @@ Status DbServiceImpl::SwitchGeneration(const std::string& name,
   if (!next) return Fail(next.error());
   std::shared_ptr<LogSpares> spares;  // of before: its thread is waited for when nobody else waits
   const std::function<Status()> alone = [&] { return SwitchNow(name, *next, spares); };
-  const auto with_unified = [&]() -> Status {
-    // What its close would do while everybody waits: with nothing applied in between, the second
-    // call runs the checkpoint. A store that is broken is left to its successor.
-    for (int i = 0; i < 2; ++i) {
-      if (auto checked = follower(Role::kUnified).backend().CheckAlone(); !checked) break;
-    }
-    return pipeline_->RunAlone(alone);
-  };
+  const auto with_unified = [&] { return pipeline_->RunAlone(alone); };
   const auto with_legacy = [&] {
     return follower(Role::kUnified).RunParked(with_unified, wait_max);
   };
