@@ -168,6 +168,15 @@ void RollbackManager::Enqueue(Task task) {
   MutexLock lock(mutex_);
   // A hundred flips within a second have one story, not a hundred.
   if (tasks_.size() >= kTaskCountMax) tasks_.pop_front();
+  // Whoever asks right after the answer must not see the one before.
+  if (!is_busy_ && tasks_.empty()) {
+    RollbackStatus status;
+    status.kind = task.kind;
+    status.stage = "PREPARING";
+    status.actor = task.actor;
+    status.reason = task.reason;
+    status_ = std::move(status);
+  }
   tasks_.push_back(std::move(task));
   changed_.NotifyAll();
 }

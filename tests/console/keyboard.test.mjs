@@ -41,7 +41,7 @@ test("from the first Tab to a rollback that is done", async () => {
   await page.getByText("Rolled back: LMDB answers every key.").waitFor();
   assert.equal((await server.get("/v1/status")).routing.effective_percentage, 0);
   assert.equal(await focused(page), "BUTTON Roll back now…", "the focus is where it was");
-  await until("it ended", async () => (await server.get("/v1/rollback")).operation.reason === "by the keyboard");
+  await until("it ended", async () => (await server.get("/v1/rollback")).operation?.reason === "by the keyboard");
   await page.context().close();
 });
 

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 
 import harness
 
@@ -42,7 +43,8 @@ class LogFormatTest(harness.ServerTest):
     def test_the_option_wins_over_the_file(self):
         server = self.server(arguments=["--log-format", "text"], config={"log_format": "json"}).start()
 
-        self.assertRegex(server.log_path.read_text(), r"(?m)^\d{4}-\d\d-\d\dT\S+ .*info.* ready: ")
+        harness.wait_until("it says that it is ready", lambda: re.search(
+            r"(?m)^\d{4}-\d\d-\d\dT\S+ .*info.* ready: ", server.log_path.read_text()))
 
     def test_a_wrong_form_is_refused(self):
         done = harness.run(harness.BINARY, "serve", "--data-dir", self.directory / "none", "--log-format", "xml",
