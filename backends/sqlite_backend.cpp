@@ -74,9 +74,7 @@ Status SqliteBackend::OpenDatabase() {
   SB_CHECK(db_ == nullptr, "a database opens once");
   const SealVerdict verdict = CheckSqliteSeal(path);
   if (auto opened = OpenWriter(); !opened) {
-    writer_.reset();
-    write_state_.reset();
-    data_version_.reset();
+    DropStatements();
     db_.reset();
     return Fail(WithContext(opened.error(), "open SQLite database " + path));
   }
@@ -114,39 +112,31 @@ Status SqliteBackend::OpenWriter() {
 
 // The last connection's close runs a checkpoint and removes the WAL; TRUNCATE before it says
 // whether that worked.
-SqliteBackend::Former SqliteBackend::TakeDatabase() noexcept {
+void SqliteBackend::CloseDatabase() noexcept {
+  if (db_ == nullptr) return;
+  bool is_complete = false;
+  if (auto done = Checkpoint(SQLITE_CHECKPOINT_TRUNCATE, is_complete); !done) {
+    LogWarning("SQLite checkpoint at close: {}", done.error().message);
+  }
+  DropStatements();
+  db_.reset();
+  if (is_attached_ && is_complete && !is_broken_ && !is_foreign_ && !is_detached_) {
+    if (auto sealed = WriteSqliteSeal(database_->options.path); !sealed) {
+      LogWarning("SQLite: {}", sealed.error().message);
+    }
+  }
+}
+
+void SqliteBackend::DropStatements() noexcept {
   writer_.reset();
   write_state_.reset();
   data_version_.reset();
-  if (db_ != nullptr) sqlite3_wal_hook(db_.get(), nullptr, nullptr);
-  const bool is_ours = is_attached_ && !is_broken_ && !is_foreign_ && !is_detached_;
-  return {std::move(db_), database_->options.path, is_ours};
-}
-
-void SqliteBackend::CloseAndSeal(Former former) noexcept {
-  if (former.db == nullptr) return;
-  bool is_complete = false;
-  auto done = Failpoint("sqlite.checkpoint");
-  if (done) {
-    int wal_pages = 0;
-    int moved_pages = 0;
-    const int error = sqlite3_wal_checkpoint_v2(former.db.get(), "main", SQLITE_CHECKPOINT_TRUNCATE,
-                                                &wal_pages, &moved_pages);
-    is_complete = error == SQLITE_OK && wal_pages == moved_pages;
-    if (error != SQLITE_OK && error != SQLITE_BUSY)
-      done = FailSqlite(former.db.get(), "checkpoint", error);
-  }
-  if (!done) LogWarning("SQLite checkpoint at close: {}", done.error().message);
-  former.db.reset();
-  if (!former.is_ours || !is_complete) return;
-  if (auto sealed = WriteSqliteSeal(former.path); !sealed)
-    LogWarning("SQLite: {}", sealed.error().message);
 }
 
 void SqliteBackend::CloseFormer() noexcept {
-  const Former former = std::exchange(former_, {});
-  if (former.db != nullptr)
-    sqlite3_db_config(former.db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (former_ != nullptr)
+    sqlite3_db_config(former_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  former_.reset();
 }
 
 Status SqliteBackend::CheckOpen() const {
@@ -405,12 +395,13 @@ Status SqliteBackend::MoveTo(const std::string& path) {
   database_->gate.DropAllHandles();
   database_->is_open = false;
   CloseFormer();
-  former_ = TakeDatabase();
-  database_->options.path = path;
+  DropStatements();
+  former_ = std::move(db_);
+  const std::string before = std::exchange(database_->options.path, path);
   auto opened = OpenDatabase();
   if (opened) return {};
   CloseDatabase();
-  database_->options.path = former_.path;
+  database_->options.path = before;
   CloseFormer();
   SB_RETURN_IF_ERROR(OpenDatabase());
   return opened;

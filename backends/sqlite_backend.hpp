@@ -18,7 +18,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "backends/backend.hpp"
@@ -87,14 +86,8 @@ class SqliteBackend final : public Backend, private SqlStore {
   Status EmptyTable(const std::string& table);
   Status OpenDatabase();
   Status OpenWriter();
-  struct Former {
-    SqliteHandle db;
-    std::string path;
-    bool is_ours = false;  // no foreign commit, no unknown outcome
-  };
-  Former TakeDatabase() noexcept;
-  static void CloseAndSeal(Former former) noexcept;
-  void CloseDatabase() noexcept { CloseAndSeal(TakeDatabase()); }
+  void CloseDatabase() noexcept;
+  void DropStatements() noexcept;
   void CloseFormer() noexcept;
   Result<std::int64_t> DataVersion();
   Status CheckDataVersion();
@@ -116,7 +109,7 @@ class SqliteBackend final : public Backend, private SqlStore {
 
   const std::shared_ptr<SqliteDatabase> database_;
   SqliteHandle db_;
-  Former former_;
+  SqliteHandle former_;  // of the store before MoveTo
   std::unique_ptr<SqliteEffectWriter> writer_;
   StatementHandle write_state_;
   StatementHandle data_version_;
