@@ -3,6 +3,7 @@
 EXT4_IOC_SHUTDOWN drops everything that was not synced, as pulling the plug does.
 """
 
+import ctypes
 import fcntl
 import os
 import struct
@@ -11,6 +12,18 @@ import harness
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
+CLONE_NEWNS = 0x00020000
+
+
+def leave_mount_namespace():
+    """What this process mounts from now on is seen by it and its children only.
+
+    Else whoever makes a namespace meanwhile holds a copy of the mount: our unmount would not close
+    the file system, and the next mount would give the dead one again.
+    """
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    harness.run("mount", "--make-rprivate", "/")
 
 
 class PowerDiskTest(harness.ServerTest):
@@ -22,6 +35,7 @@ class PowerDiskTest(harness.ServerTest):
             return "only root may mount"
         self.image, self.disk = self.directory / "image", self.directory / "disk"
         self.disk.mkdir()
+        leave_mount_namespace()
         with open(self.image, "wb") as file:
             file.truncate(megabytes << 20)
         harness.run("mkfs.ext4", "-q", "-F", self.image)
