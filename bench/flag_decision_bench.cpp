@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "flags/flag.hpp"
+#include "flags/flag_parser.hpp"
 #include "flags/flag_store.hpp"
 
 namespace switchback {
@@ -64,6 +65,17 @@ void BM_DecideWithLists(benchmark::State& state) {
   DecideAll(state, FlagRule(settings), /*has_tag=*/false);
 }
 BENCHMARK(BM_DecideWithLists)->Arg(24);
+
+// A rule that is more than a share is evaluated for each key.
+void BM_DecideTargeted(benchmark::State& state) {
+  const auto flags = ParseFlags(
+      R"({"USE_UNIFIED_DB_SERVICE": {"state": "ENABLED", "variants": {"on": true, "off": false},
+          "targeting": {"if": [{"starts_with": [{"var": "targetingKey"}, "key:1"]}, "on",
+                               {"fractional": [["on", 5], ["off", 95]]}]}}})");
+  if (!flags) return state.SkipWithError(flags.error().message.c_str());
+  DecideAll(state, flags->begin()->second, /*has_tag=*/false);
+}
+BENCHMARK(BM_DecideTargeted)->Arg(24);
 
 void BM_ReaderCurrent(benchmark::State& state) {
   const FlagStore store;

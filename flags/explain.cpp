@@ -15,6 +15,7 @@ using Json = nlohmann::ordered_json;
 
 ExplainCause CauseOf(const FlagRule& rule, std::string_view entity, std::uint32_t bucket) {
   if (!rule.enabled()) return ExplainCause::kDisabled;
+  if (rule.is_targeted()) return ExplainCause::kTargeted;
   if (EntityList(rule.deny()).Contains(entity)) return ExplainCause::kDenied;
   if (EntityList(rule.allow()).Contains(entity)) return ExplainCause::kAllowed;
   return bucket < rule.share() ? ExplainCause::kBelowShare : ExplainCause::kAboveShare;
@@ -35,6 +36,8 @@ std::string TextOf(const FlagExplanation& explanation) {
     case ExplainCause::kAboveShare:
       return fmt::format("its bucket {:.3f} is not below the share {:.3f} %",
                          Percent(explanation.bucket), Percent(explanation.share));
+    case ExplainCause::kTargeted:
+      return fmt::format("the flag's targeting rule says {}", explanation.is_on ? "on" : "off");
   }
   return "";
 }
@@ -53,6 +56,7 @@ const char* ExplainCauseName(ExplainCause cause) {
     case ExplainCause::kAllowed: return "allowed";
     case ExplainCause::kBelowShare: return "below-share";
     case ExplainCause::kAboveShare: return "above-share";
+    case ExplainCause::kTargeted: return "targeted";
   }
   return "";
 }
@@ -64,9 +68,12 @@ FlagExplanation ExplainFlag(const FlagRule& rule, std::string_view key) {
   explanation.bucket = BucketOf(Murmur3Prefix(rule.salt()).Finish(explanation.entity));
   explanation.share = rule.share();
   explanation.cause = CauseOf(rule, explanation.entity, explanation.bucket);
-  explanation.is_on =
-      explanation.cause == ExplainCause::kAllowed || explanation.cause == ExplainCause::kBelowShare;
-  SB_CHECK(explanation.is_on == rule.Decide(key), "an explanation is of the decision");
+  explanation.is_on = explanation.cause == ExplainCause::kTargeted
+                          ? rule.Decide(key)
+                          : explanation.cause == ExplainCause::kAllowed ||
+                                explanation.cause == ExplainCause::kBelowShare;
+  SB_CHECK(explanation.cause == ExplainCause::kTargeted || explanation.is_on == rule.Decide(key),
+           "an explanation is of the decision");
   return explanation;
 }
 

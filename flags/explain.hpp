@@ -16,9 +16,10 @@ enum class ExplainCause {
   kAllowed,     // its `allow` names the entity
   kBelowShare,  // the bucket is below the share
   kAboveShare,
+  kTargeted,  // its targeting rule says so
 };
 
-// "disabled" "denied" "allowed" "below-share" "above-share".
+// "disabled" "denied" "allowed" "below-share" "above-share" "targeted".
 const char* ExplainCauseName(ExplainCause cause);
 
 struct FlagExplanation {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,11 @@ inline constexpr std::string_view kUnifiedFlagName = "USE_UNIFIED_DB_SERVICE";
 inline constexpr std::string_view kShadowFlagName = "SHADOW_READ_PERCENTAGE";
 // While it is on, writes are refused and reads go on.
 inline constexpr std::string_view kReadOnlyFlagName = "READ_ONLY";
+// "USE_UNIFIED_DB_SERVICE@messages" is the flag for that collection alone, in place of the one for
+// all.
+inline constexpr std::string_view kOverridePrefix = "USE_UNIFIED_DB_SERVICE@";
+
+class FlagdFlag;  // flags/flagd_flag.hpp
 
 // What a file can say about a flag.
 struct FlagSettings {
@@ -28,6 +34,10 @@ struct FlagSettings {
   std::vector<std::string> allow;  // see EntityList
   std::vector<std::string> deny;
   bool is_boolean_form = false;  // written as `true` or `false`
+  // The flagd form. With `is_targeted` it is asked for each key, and `share` is roughly what it
+  // says; without, the settings above say the same.
+  std::shared_ptr<const FlagdFlag> flagd = nullptr;
+  bool is_targeted = false;
 };
 
 // Immutable and copyable; any thread may call anything at any time. Blocks never.
@@ -44,7 +54,8 @@ class FlagRule {
   // enabled; off when denied; on when allowed; on when its bucket is below the share. The answer
   // for a key never changes while the rule stays the same, and a larger share only adds keys.
   // Cost at a percentage: 16..26 ns for keys of 16..40 bytes, no lock, no allocation
-  // (bench/flag_decision_bench.cpp).
+  // (bench/flag_decision_bench.cpp). A flagd rule that is more than a share takes microseconds, and
+  // allocates.
   [[nodiscard]] bool Decide(std::string_view key) const noexcept {
     return is_constant_ ? constant_ : DecideByKey(key);
   }
@@ -61,13 +72,20 @@ class FlagRule {
   }
   // The share as written, whether enabled or not.
   [[nodiscard]] std::uint32_t configured_share() const noexcept { return settings_.share; }
+  // Some key may be on.
+  [[nodiscard]] bool MayBeOn() const noexcept { return !is_constant_ || constant_; }
   [[nodiscard]] bool enabled() const noexcept { return settings_.enabled; }
   [[nodiscard]] const std::string& salt() const noexcept { return settings_.salt; }
   [[nodiscard]] const std::vector<std::string>& allow() const noexcept { return allow_.entries(); }
   [[nodiscard]] const std::vector<std::string>& deny() const noexcept { return deny_.entries(); }
   [[nodiscard]] bool is_boolean_form() const noexcept { return settings_.is_boolean_form; }
+  // The flagd form that it was written in; nullptr: in another one.
+  [[nodiscard]] const FlagdFlag* flagd() const noexcept { return settings_.flagd.get(); }
+  // It is more than a share, and `share()` a guess from a sample.
+  [[nodiscard]] bool is_targeted() const noexcept { return settings_.is_targeted; }
 
-  // Equal rules decide the same for every key. (The form they were written in does not count.)
+  // Equal rules decide the same for every key. (The form they were written in does not count, but a
+  // targeted rule is equal only to one of the same text.)
   friend bool operator==(const FlagRule& left, const FlagRule& right) noexcept;
 
  private:

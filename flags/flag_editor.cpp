@@ -16,10 +16,12 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/check.hpp"
 #include "common/file.hpp"
 #include "flags/flag_file.hpp"
+#include "flags/flagd_flag.hpp"
 #include "flags/share.hpp"
 #include "flags/strict_json.hpp"
 
@@ -38,14 +40,14 @@ constexpr std::chrono::milliseconds kLockRetryInterval{2};
 Status CheckName(const std::string& name) {
   const auto is_name_byte = [](char byte) {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '-';
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '-' || byte == '@';
   };
   if (!name.empty() && name.size() <= kFlagNameBytesMax && name != "flags" &&
       std::all_of(name.begin(), name.end(), is_name_byte)) {
     return {};
   }
   return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("\"{}\" is no name for a flag: 1 to {} of A-Z a-z 0-9 _ . - (and not "
+              fmt::format("\"{}\" is no name for a flag: 1 to {} of A-Z a-z 0-9 _ . - @ (and not "
                           "\"flags\", which begins a flagd document)",
                           Printable(name), kFlagNameBytesMax));
 }
@@ -55,6 +57,39 @@ Json PercentageValue(std::uint32_t share) {
   constexpr std::uint32_t kSharesPerPercent = kShareTotal / 100;
   if (share % kSharesPerPercent == 0) return share / kSharesPerPercent;
   return static_cast<double>(share) / kSharesPerPercent;
+}
+
+// The name of a variant of that value.
+Result<std::string> VariantOf(const Json& flag, bool value) {
+  for (const auto& variant : flag["variants"].items()) {
+    if (variant.value() == value) return variant.key();
+  }
+  return Fail(ErrorCode::kRefused, fmt::format("the flag has no variant that is {}", value));
+}
+
+// Off is a state; on is a share of the variant that is true.
+Status ChangeFlagdFlag(Json& flag, const FlagRule& rule, bool enabled,
+                       std::optional<std::uint32_t> share) {
+  flag["state"] = enabled ? "ENABLED" : "DISABLED";
+  if (!enabled && !share) return {};
+  if (rule.is_targeted())
+    return Fail(ErrorCode::kRefused,
+                "the flag goes by a targeting rule of its own, which a share would replace: change "
+                "the file by hand");
+  const auto on = VariantOf(flag, true);
+  if (!on) return Fail(on.error());
+  const auto off = VariantOf(flag, false);
+  if (!off) return Fail(off.error());
+  const std::uint32_t part = share.value_or(kShareTotal);
+  if (part == kShareTotal || part == 0) {
+    flag["defaultVariant"] = part == 0 ? *off : *on;
+    flag.erase("targeting");
+    return {};
+  }
+  constexpr std::uint32_t kSharesPerPercent = kShareTotal / 100;
+  const std::uint32_t unit = part % kSharesPerPercent == 0 ? kSharesPerPercent : 1;
+  flag["targeting"] = {{"fractional", {{*on, part / unit}, {*off, (kShareTotal - part) / unit}}}};
+  return {};
 }
 
 Status ChangeFlag(Json& flag, bool enabled, std::optional<std::uint32_t> share) {
@@ -89,7 +124,18 @@ Result<std::string> ChangedText(const std::string& text, const std::string& name
   }
   auto document = ParseStrictJson(text);
   if (!document) return Fail(document.error());
-  SB_RETURN_IF_ERROR(ChangeFlag((*document)[name], change.enabled, share));
+  Json& members = FlagMembers(*document);
+  std::vector<std::string> names{name};
+  for (const auto& [other, rule] : *flags) {
+    if (change.with_overrides && other.starts_with(kOverridePrefix)) names.push_back(other);
+  }
+  for (const std::string& each : names) {
+    const auto found = flags->find(each);
+    const bool is_flagd = found != flags->end() && found->second.flagd() != nullptr;
+    SB_RETURN_IF_ERROR(is_flagd
+                           ? ChangeFlagdFlag(members[each], found->second, change.enabled, share)
+                           : ChangeFlag(members[each], change.enabled, share));
+  }
   std::string changed = document->dump(2) + "\n";
   if (auto outcome = ParseFlags(changed); !outcome) return Fail(outcome.error());
   return changed;

@@ -4,23 +4,28 @@
 
 #include <nlohmann/json.hpp>
 
+#include "flags/flagd_flag.hpp"
 #include "flags/share.hpp"
 
 namespace switchback {
 namespace {
 
 // A rule built by a program may hold any bytes; `replace` keeps dump() from throwing on them.
-std::string Dump(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+template <class Json>
+std::string Dump(const Json& value) {
+  return nlohmann::ordered_json(value).dump(-1, ' ', false,
+                                            nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
 
 std::string FlagRuleToJson(const FlagRule& rule) {
+  const std::string targeting =
+      rule.is_targeted() ? ",\"targeting\":" + Dump(rule.flagd()->definition().targeting) : "";
   return fmt::format(
-      R"({{"enabled":{},"percentage":{},"salt":{},"allow":{},"deny":{},"bucketing":"{}"}})",
+      R"({{"enabled":{},"percentage":{},"salt":{},"allow":{},"deny":{},"bucketing":"{}"{}}})",
       rule.enabled(), FormatPercentage(rule.configured_share()), Dump(rule.salt()),
-      Dump(rule.allow()), Dump(rule.deny()), kBucketingName);
+      Dump(rule.allow()), Dump(rule.deny()), kBucketingName, targeting);
 }
 
 }  // namespace switchback

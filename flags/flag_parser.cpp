@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "flags/flagd_parser.hpp"
 #include "flags/share.hpp"
 #include "flags/strict_json.hpp"
 
@@ -89,21 +91,52 @@ Result<FlagRule> ReadFlag(const std::string& name, const Json& value) {
   return FlagRule(std::move(settings));
 }
 
-bool IsFlag(const std::string& name, const Json& value) {
-  if (name.starts_with('$')) return false;
-  return name == kUnifiedFlagName || name == kShadowFlagName || value.is_boolean() ||
-         value.is_object();
+// A flag that Switchback itself goes by.
+bool IsOurs(const std::string& name) {
+  return name == kUnifiedFlagName || name == kShadowFlagName || name == kReadOnlyFlagName ||
+         name.starts_with(kOverridePrefix);
 }
 
-// The simple document: each member is a flag. The flagd document becomes a second function of this
-// kind.
-Result<FlagMap> ReadSimpleDocument(const Json& document) {
+bool IsFlag(const std::string& name, const Json& value) {
+  if (name.starts_with('$')) return false;
+  return name == kUnifiedFlagName || name == kShadowFlagName || name.starts_with(kOverridePrefix) ||
+         value.is_boolean() || value.is_object();
+}
+
+// The variant for nobody in particular, a number, is the share.
+Result<FlagRule> ReadFlagdShare(FlagdDefinition definition) {
+  const FlagdFlag flag(definition);
+  const auto evaluation = flag.Evaluate(Json::object(), 0);
+  if (!evaluation) return Fail(evaluation.error());
+  FlagSettings settings;
+  settings.salt = definition.name;
+  settings.flagd = std::make_shared<const FlagdFlag>(std::move(definition));
+  settings.enabled = evaluation->value.has_value();
+  if (settings.enabled) SB_RETURN_IF_ERROR(ReadPercentage(*evaluation->value, settings));
+  return FlagRule(std::move(settings));
+}
+
+// What is wrong with a flag of somebody else concerns only whoever asks for it (OFREP).
+Result<FlagRule> ReadFlagd(const std::string& name, const Json& value, const Json& document) {
+  FlagdDefinition definition = ReadFlagdFlag(name, value, document);
+  if (!IsOurs(name)) return FlagdRule(std::move(definition));
+  if (!definition.error.empty()) return Invalid(definition.error);
+  const bool is_boolean = FlagdFlag(definition).is_boolean();
+  if (name == kShadowFlagName && !is_boolean) return ReadFlagdShare(std::move(definition));
+  if (!is_boolean) return Invalid("all of its variants must be true or false");
+  return CheckedFlagdRule(std::move(definition));
+}
+
+// Each member of `members` is a flag.
+Result<FlagMap> ReadFlags(const Json& members, const Json& document) {
   FlagMap flags;
-  for (const auto& member : document.items()) {
-    if (!IsFlag(member.key(), member.value())) continue;
-    auto rule = ReadFlag(member.key(), member.value());
-    if (!rule) return Fail(WithContext(rule.error(), "flag " + Printable(member.key())));
-    flags.emplace(member.key(), std::move(*rule));
+  for (const auto& member : members.items()) {
+    const std::string& name = member.key();
+    if (!IsFlag(name, member.value())) continue;
+    auto rule = IsFlagdFlag(member.value()) ? ReadFlagd(name, member.value(), document)
+                                            : ReadFlag(name, member.value());
+    if (!rule) return Fail(WithContext(rule.error(), "flag " + Printable(name)));
+    flags.emplace(name, std::move(*rule));
   }
   return flags;
 }
@@ -123,12 +156,11 @@ Result<FlagMap> ParseFlags(std::string_view json) {
   auto document = ParseStrictJson(json);
   if (!document) return Fail(document.error());
   if (!document->is_object()) return Invalid("the flags must be one JSON object");
-  if (IsFlagdDocument(*document)) {
-    return Fail(ErrorCode::kUnsupported,
-                "a flagd document (a top-level object \"flags\") is not supported yet: write each "
-                "flag as a top-level member");
-  }
-  return ReadSimpleDocument(*document);
+  return ReadFlags(FlagMembers(*document), *document);
+}
+
+Json& FlagMembers(Json& document) {
+  return IsFlagdDocument(document) ? document["flags"] : document;
 }
 
 }  // namespace switchback

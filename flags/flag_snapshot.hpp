@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "flags/flag.hpp"
 
@@ -25,6 +26,14 @@ struct FlagSnapshot {
   // The rule of kUnifiedFlagName; off for every key when there is none. A search by name: take it
   // once per snapshot, not once per request. Valid as long as the snapshot.
   [[nodiscard]] const FlagRule& unified() const;
+  // The same for one collection: its own flag (kOverridePrefix), or else the one for all.
+  [[nodiscard]] const FlagRule& unified(std::string_view collection) const;
+  // Some collection has a flag of its own.
+  [[nodiscard]] bool has_overrides() const;
+  // These flags, by collection.
+  [[nodiscard]] std::map<std::string, const FlagRule*> overrides() const;
+  // Some key of some collection may be asked to go to unified.
+  [[nodiscard]] bool may_go_to_unified() const;
   // The share of kShadowFlagName in thousandths of a percent; 0 when there is none.
   [[nodiscard]] std::uint32_t shadow_share() const;
   // Whether kReadOnlyFlagName is on, for however small a share: writes have no share of keys.

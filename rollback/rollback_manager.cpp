@@ -142,8 +142,9 @@ void RollbackManager::OnFlags(const FlagSnapshot& flags) {
   Task task;
   {
     MutexLock lock(mutex_);
+    const bool was_on = std::exchange(is_on_, flags.may_go_to_unified());
     const std::uint32_t before = std::exchange(share_, flags.unified().share());
-    if (before == 0 || share_ > 0 || is_turning_off_ || latch_.Current()) return;
+    if (!was_on || is_on_ || is_turning_off_ || latch_.Current()) return;
     task.percentage_before = before / 1000.0;
   }
   task.cause = "file";
@@ -265,10 +266,10 @@ Result<std::string> RollbackManager::TurnFlagOff(const Task& task) {
     is_turning_off_ = true;
   }
   const auto turn = [&]() -> Status {
-    SB_RETURN_IF_ERROR(
-        SetFlagInFile(options_.flags_path, std::string(kUnifiedFlagName), {false, {}}));
+    SB_RETURN_IF_ERROR(SetFlagInFile(options_.flags_path, std::string(kUnifiedFlagName),
+                                     {.enabled = false, .with_overrides = true}));
     if (options_.reload_flags) SB_RETURN_IF_ERROR(options_.reload_flags());
-    if (service_.flags().Current()->unified().share() == 0) return {};
+    if (!service_.flags().Current()->may_go_to_unified()) return {};
     return Fail(ErrorCode::kConflict, "somebody has turned the flag on again meanwhile");
   };
   const Status turned = turn();

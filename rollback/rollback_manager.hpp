@@ -147,6 +147,7 @@ class RollbackManager {
   std::deque<Task> tasks_ SB_GUARDED_BY(mutex_);
   std::optional<RollbackStatus> status_ SB_GUARDED_BY(mutex_);
   std::uint32_t share_ SB_GUARDED_BY(mutex_) = 0;      // of the flags seen last
+  bool is_on_ SB_GUARDED_BY(mutex_) = false;           // by them, some key may go to unified
   bool is_turning_off_ SB_GUARDED_BY(mutex_) = false;  // it is us who change the file
   std::thread thread_;
 };

@@ -21,6 +21,7 @@ std::string Describe(const FlagSnapshot& flags) {
   for (const auto& [name, rule] : flags.flags) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
                         rule.share() == 0 ? "off" : FormatPercentage(rule.share()) + " %");
+    if (rule.is_targeted()) text += " by a rule";
     if (!rule.allow().empty() || !rule.deny().empty()) text += " with lists";
   }
   if (text.size() > kTextMax) text = text.substr(0, kTextMax) + "...";

@@ -31,7 +31,7 @@ bool WantsUnified(const std::string& flags_path) {
   if (!flags) return false;
   FlagSnapshot snapshot;
   snapshot.flags = *flags;
-  return snapshot.unified().share() > 0;
+  return snapshot.may_go_to_unified();
 }
 
 Json TripJson(const GuardTrip& trip, const std::optional<Latched>& latched) {

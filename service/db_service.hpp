@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,6 +87,8 @@ struct RoutingStatus {
   std::uint64_t flag_revision = 0;
   double desired_percentage = 0;    // of keys that the flag sends to unified
   double effective_percentage = 0;  // 0 while a flip is refused or unified is not in sync
+  // The same of collections that have a flag of their own.
+  std::map<std::string, double> overrides = {};
   bool is_refused =
       false;  // the newest flag asked for unified when it could not serve; set it again once it can
   std::string hold_reason;  // why every key goes to legacy whatever the flags say; "" = none does

@@ -466,12 +466,10 @@ void DbServiceImpl::OnDurable() {
 // --- Routing ---
 
 Status DbServiceImpl::MayApply(const FlagRule& rule) {
-  return MayApply(rule, follower(Role::kUnified).state());
+  return rule.MayBeOn() ? MayUseUnified(follower(Role::kUnified).state()) : Status{};
 }
 
-Status DbServiceImpl::MayApply(const FlagRule& rule, FollowerState state) {
-  const bool wants_unified = rule.share() > 0 || !rule.allow().empty();
-  if (!wants_unified || !rule.enabled()) return {};
+Status DbServiceImpl::MayUseUnified(FollowerState state) {
   if (state == FollowerState::kInSync || state == FollowerState::kCatchingUp)
     return flip_gate_ ? flip_gate_() : Status{};
   FollowerStatus status = follower(Role::kUnified).GetStatus(log_->last_sequence());
@@ -482,6 +480,14 @@ Status DbServiceImpl::MayApply(const FlagRule& rule, FollowerState state) {
 }
 
 namespace {
+
+// For the stage only, which asks whether none, some or all of the keys go to unified.
+double OverallPercentage(const RoutingStatus& routing) {
+  const double share = routing.effective_percentage;
+  const bool is_same = std::all_of(routing.overrides.begin(), routing.overrides.end(),
+                                   [&](const auto& override) { return override.second == share; });
+  return is_same ? share : 50;
+}
 
 std::string HeldText(const std::string& reason) {
   return "every key goes to legacy whatever the flags say: " + reason;
@@ -495,13 +501,12 @@ Status DbServiceImpl::JudgeFlags() {
   HoldWrites(WriteHold::kReadOnlyFlag, snapshot->is_read_only() ? "the flag READ_ONLY is on" : "");
   const FollowerState state = follower(Role::kUnified).state();
   // A store that was filled and failed for a while is not a refusal: routing comes back with it.
+  const bool wants_unified = snapshot->may_go_to_unified();
   Status may_apply =
-      state == FollowerState::kFailed ? Status{} : MayApply(snapshot->unified(), state);
+      wants_unified && state != FollowerState::kFailed ? MayUseUnified(state) : Status{};
   {
     MutexLock lock(routing_mutex_);
     if (!hold_reason_.empty()) {
-      const FlagRule& rule = snapshot->unified();
-      const bool wants_unified = rule.enabled() && (rule.share() > 0 || !rule.allow().empty());
       return wants_unified ? Status(Fail(ErrorCode::kRefused, HeldText(hold_reason_))) : Status{};
     }
     refused_load_.store(may_apply ? 0 : snapshot->load_count);
@@ -541,8 +546,14 @@ void DbServiceImpl::UpdateRouting() {
   const bool is_refused = IsRefused(refused_load_.load(), snapshot->load_count);
   const bool is_unified_in_sync = follower(Role::kUnified).is_in_sync();
   const bool is_legacy_in_sync = follower(Role::kLegacy).is_in_sync();
-  std::uint32_t effective = !is_refused && is_unified_in_sync ? snapshot->unified().share() : 0;
-  if (!is_legacy_in_sync && is_unified_in_sync) effective = kShareTotal;
+  const bool may_go = !is_refused && is_unified_in_sync;
+  const auto effective_of = [&](const FlagRule& rule) {
+    return !is_legacy_in_sync && is_unified_in_sync ? kShareTotal : may_go ? rule.share() : 0;
+  };
+  const std::uint32_t effective = effective_of(snapshot->unified());
+  effective_overrides_.clear();
+  for (const auto& [collection, rule] : snapshot->overrides())
+    effective_overrides_[collection] = effective_of(*rule) / 1000.0;
   if (effective == effective_share_) return;
   LogInfo("routing: {:.3f} % of keys to unified (was {:.3f} %)", effective / 1000.0,
           effective_share_ / 1000.0);
@@ -683,6 +694,7 @@ ServiceStatus DbServiceImpl::GetStatus() {
   {
     MutexLock lock(routing_mutex_);
     status.routing.effective_percentage = effective_share_ / 1000.0;
+    status.routing.overrides = effective_overrides_;
     status.routing.flips = flips_;
     status.routing.hold_reason = hold_reason_;
     status.routing.is_refused =
@@ -706,7 +718,7 @@ ServiceStatus DbServiceImpl::GetStatus() {
       status.is_legacy_retired &&
       status.followers[Index(Role::kLegacy)].state == FollowerState::kDetached;
   status.stage = StageOf(
-      {is_legacy_gone, unified.state, status.routing.effective_percentage, shadow_->share() > 0});
+      {is_legacy_gone, unified.state, OverallPercentage(status.routing), shadow_->share() > 0});
   status.shadow_reads = shadow_->GetStatus();
   const Memtable::Size memtable = memtable_->GetSize();
   status.memtable_bytes = memtable.bytes;

@@ -118,7 +118,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   // `shadow`: nullptr for reads that are not a client's own.
   [[nodiscard]] ReadContext MakeReadContext(ShadowReader* shadow);
 
-  Status MayApply(const FlagRule& rule, FollowerState unified);
+  Status MayUseUnified(FollowerState unified);
   [[nodiscard]] Status MayFill(Role target) const;
   [[nodiscard]] Status MayGiveUp(Role role) const;
   void KeepHouse();
@@ -158,6 +158,7 @@ class DbServiceImpl final : public DbService, private FillAccess {
   std::string hold_reason_ SB_GUARDED_BY(routing_mutex_);
   Mutex write_holds_mutex_;
   std::array<std::string, kWriteHoldCount> write_holds_ SB_GUARDED_BY(write_holds_mutex_);
+  std::map<std::string, double> effective_overrides_ SB_GUARDED_BY(routing_mutex_);
   std::uint32_t effective_share_ SB_GUARDED_BY(routing_mutex_) = 0;
   std::uint64_t flips_ SB_GUARDED_BY(routing_mutex_) = 0;
 

@@ -221,7 +221,7 @@ template <class T, class Attempt>
 Result<T> ReadPath::WithFailover(Operation operation, const Collection* collection,
                                  std::string_view key, const Attempt& attempt) {
   const auto start = SteadyClock::now();
-  auto first = Serving(router_.Route(key), collection);
+  auto first = Serving(router_.Route(collection, key), collection);
   if (!first) return Fail(first.error());
   bool may_retry = true;
   Result<T> result = attempt(*first, may_retry);

@@ -86,7 +86,7 @@ class ReadPath final : public RecordReader {
 
   // The role to be asked for the key: the flag's, if its store holds the collection at all.
   [[nodiscard]] Role Route(const Collection& collection, std::string_view key) {
-    const Role role = router_.Route(key);
+    const Role role = router_.Route(&collection, key);
     return collection.IsHeldBy(Index(role)) ? role : Other(role);
   }
   // `attempt` again when it found no store because of a switch to other stores, once that is over.

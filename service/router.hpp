@@ -1,11 +1,15 @@
-// Which role answers for a key. Pure: flag snapshot, refusal, key -> role; then coverage -> role.
+// Which role answers for a key. Pure: flag snapshot, refusal, collection, key -> role; then
+// coverage
+// -> role.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
+#include "backends/collection.hpp"
 #include "flags/flag_snapshot.hpp"
 #include "flags/flag_store.hpp"
 #include "service/role.hpp"
@@ -42,23 +46,39 @@ class Router {
   Router(const FlagStore& flags, const std::atomic<std::uint64_t>& refused_load)
       : reader_(flags), refused_load_(refused_load) {}
 
-  [[nodiscard]] Role Route(std::string_view key) {
+  // `collection` null: of all, for which there is no override.
+  [[nodiscard]] Role Route(const Collection* collection, std::string_view key) {
     const FlagSnapshot& snapshot = reader_.Current();
-    if (&snapshot != snapshot_ || snapshot.load_count != load_count_) [[unlikely]] {
-      snapshot_ = &snapshot;
-      load_count_ = snapshot.load_count;
-      rule_ = &snapshot.unified();
-    }
-    return DesiredRole(*rule_,
-                       IsRefused(refused_load_.load(std::memory_order_relaxed), load_count_), key);
+    if (&snapshot != snapshot_ || snapshot.load_count != load_count_) [[unlikely]]
+      TakeOver(snapshot);
+    const FlagRule& rule = has_overrides_ && collection != nullptr ? RuleOf(*collection) : *rule_;
+    return DesiredRole(rule, IsRefused(refused_load_.load(std::memory_order_relaxed), load_count_),
+                       key);
   }
 
  private:
+  void TakeOver(const FlagSnapshot& snapshot) {
+    snapshot_ = &snapshot;
+    load_count_ = snapshot.load_count;
+    rule_ = &snapshot.unified();
+    has_overrides_ = snapshot.has_overrides();
+    by_collection_.clear();
+  }
+  [[nodiscard]] const FlagRule& RuleOf(const Collection& collection) {
+    if (collection.index >= by_collection_.size())
+      by_collection_.resize(collection.index + 1, nullptr);
+    const FlagRule*& rule = by_collection_[collection.index];
+    if (rule == nullptr) rule = &snapshot_->unified(collection.name);
+    return *rule;
+  }
+
   FlagStore::Reader reader_;
   const std::atomic<std::uint64_t>& refused_load_;
   const FlagSnapshot* snapshot_ = nullptr;
   std::uint64_t load_count_ = 0;
-  const FlagRule* rule_ = nullptr;
+  const FlagRule* rule_ = nullptr;  // of all collections
+  bool has_overrides_ = false;
+  std::vector<const FlagRule*> by_collection_;  // looked up when first asked for
 };
 
 }  // namespace switchback

@@ -131,7 +131,7 @@ void Guard::Act(const GuardVerdict& verdict) {
 }
 
 bool Guard::GoesToUnified() const {
-  return service_.flags().Current()->unified().share() > 0;
+  return service_.flags().Current()->may_go_to_unified();
 }
 
 void Guard::Escalate(const GuardTrip& trip) {

@@ -43,6 +43,10 @@ void CheckFlag(const RolloutFlag& flag, std::uint32_t first, std::vector<std::st
   if (flag.file.kind == RolloutFile::Kind::kBroken ||
       flag.file.kind == RolloutFile::Kind::kUnreadable)
     refusals.push_back("the flags file cannot be used, correct it first: " + flag.file.problem);
+  if (flag.rule && flag.rule->is_targeted())
+    refusals.push_back(
+        "the flag goes by a targeting rule of its own, which a share would replace: write it as a "
+        "share first");
   const std::uint32_t share = flag.rule ? flag.rule->share() : 0;
   if (share > first)
     refusals.push_back(

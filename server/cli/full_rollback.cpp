@@ -98,7 +98,8 @@ class FullRollback {
     const std::string flags =
         options_.flags_path.empty() ? options_.data_dir + "/flags.json" : options_.flags_path;
     if (fs::exists(flags))
-      SB_RETURN_IF_ERROR(SetFlagInFile(flags, std::string(kUnifiedFlagName), FlagChange{}));
+      SB_RETURN_IF_ERROR(SetFlagInFile(flags, std::string(kUnifiedFlagName),
+                                       {.enabled = false, .with_overrides = true}));
     SB_RETURN_IF_ERROR(Failpoint("full.detach"));
     return service.Detach(true);
   }

@@ -240,6 +240,12 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
        [&](Request request, Parameters path) {
          return HandleFlagExplain(parts, path[0], request.query);
        }},
+      {"POST", "/ofrep/v1/evaluate/flags",
+       [&](Request request, Parameters) { return HandleOfrepFlags(parts, request); }},
+      {"POST", "/ofrep/v1/evaluate/flags/{key}",
+       [&](Request request, Parameters path) {
+         return HandleOfrepFlag(parts, path[0], request.body);
+       }},
       Blocking({"PUT", "/v1/flags/{name}",
                 [&](Request request, Parameters path) {
                   return HandleFlagPut(parts, path[0], request.body);
@@ -367,7 +373,8 @@ HttpResponse ControlPlane::Answer(const HttpRequest& request, const std::string&
   }
   if (auto refusal = CheckSafeMode(*match->route)) return *std::move(refusal);
   HttpResponse response = Act(request, *match, principal);
-  if (request.method != "GET" && request.method != "HEAD" && !match->route->is_record)
+  if (request.method != "GET" && request.method != "HEAD" && !match->route->is_record &&
+      !match->route->is_question)
     LogInfo("http: {} {} by {}: {} [request {}]", request.method, Printable(request.path),
             principal.name.empty() ? "somebody" : principal.name, response.status, id);
   return response;

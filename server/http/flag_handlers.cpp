@@ -25,14 +25,21 @@ using Json = nlohmann::ordered_json;
 
 // The rule as configured, and how it stands: for the unified flag what is asked for and what is in
 // effect can differ, for others there is no difference.
+double EffectivePercentage(const std::string& name, double share, const RoutingStatus& routing) {
+  if (name == kUnifiedFlagName) return routing.effective_percentage;
+  const auto override = routing.overrides.find(
+      name.starts_with(kOverridePrefix) ? name.substr(kOverridePrefix.size()) : std::string());
+  return override == routing.overrides.end() ? share : override->second;
+}
+
 Json FlagJson(const std::string& name, const FlagRule& rule, std::uint64_t revision,
               const RoutingStatus& routing) {
   Json document{{"name", name}};
   document.update(Json::parse(FlagRuleToJson(rule), nullptr, false));
-  const bool is_routed = name == kUnifiedFlagName;
+  const bool is_routed = name == kUnifiedFlagName || name.starts_with(kOverridePrefix);
   const double share = static_cast<double>(rule.share()) / 1000;
   document["desired_percentage"] = share;
-  document["effective_percentage"] = is_routed ? routing.effective_percentage : share;
+  document["effective_percentage"] = EffectivePercentage(name, share, routing);
   document["is_refused"] = is_routed && routing.is_refused;
   document["reason"] = is_routed ? routing.reason : "";
   document["revision"] = revision;
@@ -115,7 +122,7 @@ std::optional<HttpResponse> RefuseChange(const ControlPlaneParts& parts, const s
         "the flags file is left alone, correct it first: " + flags.error().message);
   auto rule = RuleAfter(flags ? *flags : FlagMap{}, name, change);
   if (!rule) return ProblemResponse(rule.error());
-  if (name != kUnifiedFlagName) return std::nullopt;
+  if (name != kUnifiedFlagName && !name.starts_with(kOverridePrefix)) return std::nullopt;
   const Status may_apply = parts.service.MayApply(*rule);
   if (may_apply) return std::nullopt;
   if (may_apply.error().code != ErrorCode::kRefused) return ProblemResponse(may_apply.error());
@@ -189,11 +196,14 @@ HttpResponse HandleFlagExplain(const ControlPlaneParts& parts, const std::string
   if (!query) return ProblemResponse(query.error());
   const auto snapshot = parts.service.flags().Current();
   const FlagMap flags = ShownFlags(*snapshot);
-  const auto flag = flags.find(name);
+  // Asked about a record of a collection with a flag of its own, that one is what counts.
+  const auto override = flags.find(std::string(kOverridePrefix) + query->collection);
+  const auto flag =
+      name == kUnifiedFlagName && override != flags.end() ? override : flags.find(name);
   if (flag == flags.end())
     return ProblemResponse(404, "not-found", "the flags file names no flag " + Printable(name));
   const FlagExplanation explanation = ExplainFlag(flag->second, query->key);
-  Json document{{"name", name}, {"collection", query->collection}};
+  Json document{{"name", flag->first}, {"collection", query->collection}};
   document.update(Json::parse(FlagExplanationToJson(explanation), nullptr, false));
   if (name == kUnifiedFlagName) {
     document.update(AnsweringJson(parts.service.GetStatus(),

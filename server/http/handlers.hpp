@@ -33,6 +33,11 @@ HttpResponse HandleFlagGet(const ControlPlaneParts& parts, const std::string& na
 // unified flag also which store answers.
 HttpResponse HandleFlagExplain(const ControlPlaneParts& parts, const std::string& name,
                                const std::string& query);
+// POST /ofrep/v1/evaluate/flags/{key} and, for all flags, /ofrep/v1/evaluate/flags
+// {"context"?: object}: OFREP's answers and errors, not problem documents.
+HttpResponse HandleOfrepFlag(const ControlPlaneParts& parts, const std::string& name,
+                             const std::string& body);
+HttpResponse HandleOfrepFlags(const ControlPlaneParts& parts, const HttpRequest& request);
 // PUT /v1/flags/{name} {"enabled": bool, "percentage"?: number, "reason"?: string}: edits the flags
 // file and publishes it. 409 leaves the file as it is.
 HttpResponse HandleFlagPut(const ControlPlaneParts& parts, const std::string& name,

@@ -12,6 +12,7 @@ enum Kind : unsigned {
   kActs = 1,  // its body may name the actor
   kOnce = 2,  // it begins or destroys something: honours Idempotency-Key
   kActsOnce = 3,
+  kAsks = 4,  // a POST that changes nothing
 };
 
 struct RouteRule {
@@ -30,6 +31,8 @@ constexpr std::array kRules = std::to_array<RouteRule>({
     {"GET", "/v1/flags", AccessRole::kViewer, kPlain},
     {"GET", "/v1/flags/{name}", AccessRole::kViewer, kPlain},
     {"GET", "/v1/flags/{name}/explain", AccessRole::kViewer, kPlain},
+    {"POST", "/ofrep/v1/evaluate/flags", AccessRole::kViewer, kAsks},
+    {"POST", "/ofrep/v1/evaluate/flags/{key}", AccessRole::kViewer, kAsks},
     {"PUT", "/v1/flags/{name}", AccessRole::kOperator, kActs},
     {"GET", "/v1/migration", AccessRole::kViewer, kPlain},
     {"POST", "/v1/migration/start", AccessRole::kOperator, kActsOnce},
@@ -91,7 +94,7 @@ constexpr std::array kRules = std::to_array<RouteRule>({
     {"POST", "/v1/schema/down", AccessRole::kAdmin, kActsOnce},
     {"POST", "/v1/schema/to", AccessRole::kAdmin, kActsOnce},
     {"POST", "/v1/schema/validate", AccessRole::kOperator, kActs},
-    {"POST", "/v1/query", AccessRole::kViewer, kPlain},
+    {"POST", "/v1/query", AccessRole::kViewer, kAsks},
     {"GET", "/v1/collections", AccessRole::kViewer, kPlain},
     {"GET", "/v1/collections/{collection}/records", AccessRole::kViewer, kPlain},
     {"GET", "/v1/collections/{collection}/records/{key}", AccessRole::kViewer, kPlain},
@@ -111,6 +114,7 @@ void ApplyRouteRules(std::vector<Route>& routes) {
     route.role = rule->role;
     route.has_actor = (rule->kind & kActs) != 0;
     route.is_idempotent = (rule->kind & kOnce) != 0;
+    route.is_question = (rule->kind & kAsks) != 0;
   }
 }
 

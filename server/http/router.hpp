@@ -30,6 +30,7 @@ struct Route {
   AccessRole role = AccessRole::kAdmin;  // the least that may; the table says it for each route
   bool has_actor = false;                // the body may name who acts
   bool is_idempotent = false;            // honours Idempotency-Key
+  bool is_question = false;              // a POST that changes nothing, and is not logged
 };
 
 // Immutable after construction; any thread may call it.

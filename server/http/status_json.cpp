@@ -87,6 +87,7 @@ Json RoutingJson(const RoutingStatus& routing) {
           {"flag_revision", routing.flag_revision},
           {"desired_percentage", routing.desired_percentage},
           {"effective_percentage", routing.effective_percentage},
+          {"overrides", routing.overrides},
           {"is_refused", routing.is_refused},
           {"hold_reason", routing.hold_reason},
           {"reason", routing.reason},

@@ -24,7 +24,7 @@ std::optional<Role> AnsweringRole(DbService& service, const Collection& collecti
   const ServiceStatus status = service.GetStatus();
   const bool is_held = status.routing.is_refused || !status.routing.hold_reason.empty();
   const auto flags = service.flags().Current();
-  const Role desired = DesiredRole(flags->unified(), is_held, key);
+  const Role desired = DesiredRole(flags->unified(collection.name), is_held, key);
   return ServingRole(desired, MayServe(status, desired, collection),
                      MayServe(status, Other(desired), collection));
 }

@@ -89,7 +89,8 @@ TEST_F(FlagLoaderTest, BrokenContentKeepsTheLastGoodFlagsAndWarns) {
   ASSERT_TRUE(loader_.Load());
 
   for (const char* broken : {"", "{", "[]", "{\"USE_UNIFIED_DB_SERVICE\": \"off\"}",
-                             "{\"flags\": {}}", "{\"USE_UNIFIED_DB_SERVICE\": fals"}) {
+                             "{\"flags\": {\"USE_UNIFIED_DB_SERVICE\": {\"state\": \"ON\"}}}",
+                             "{\"USE_UNIFIED_DB_SERVICE\": fals"}) {
     const auto failures = loader_.reload_failures();
     WriteInPlace(path_, broken);
     EXPECT_FALSE(loader_.Load()) << broken;

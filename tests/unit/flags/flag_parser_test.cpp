@@ -183,12 +183,12 @@ TEST(ParseFlags, BoundsNestingAndSize) {
   EXPECT_EQ(ErrorOf("{}" + padding + " ").code, ErrorCode::kTooLarge);
 }
 
-TEST(ParseFlags, RefusesAFlagdDocumentByName) {
-  const Error error = ErrorOf(R"({"flags": {"USE_UNIFIED_DB_SERVICE": {"state": "ENABLED"}}})");
+TEST(ParseFlags, TakesShorthandsInAFlagdDocument) {
+  const auto flags = ParseFlags(
+      R"({"$schema": "x", "flags": {"USE_UNIFIED_DB_SERVICE": {"enabled": true, "percentage": 25}}})");
 
-  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-  EXPECT_NE(error.message.find("flagd document"), std::string::npos);
-  EXPECT_NE(error.message.find("not supported yet"), std::string::npos);
+  ASSERT_TRUE(flags);
+  EXPECT_EQ(flags->at("USE_UNIFIED_DB_SERVICE").share(), 25'000u);
 }
 
 TEST(FlagRuleToJson, SpellsOutAllDefaults) {

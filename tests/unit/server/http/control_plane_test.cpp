@@ -353,5 +353,83 @@ TEST_F(ControlPlaneTest, WithATokenOnlyHealthAndReadinessAreOpen) {
   EXPECT_EQ(guarded.Handle(request).status, 404u);
 }
 
+TEST_F(ControlPlaneTest, AnswersOfrepForOneFlag) {
+  (void)folder_.Write("flags.json", R"({"flags": {
+      "USE_UNIFIED_DB_SERVICE": {"enabled": true, "percentage": 25},
+      "COLOUR": {"state": "ENABLED", "variants": {"r": "red"}, "defaultVariant": "r",
+                 "metadata": {"team": "a"}},
+      "LEFT": {"state": "ENABLED", "variants": {"r": "red"}},
+      "BROKEN": {"state": "ENABLED", "variants": {"r": "red"}, "targeting": {"bogus": 1}},
+      "ASTRAY": {"state": "ENABLED", "variants": {"r": "red"}, "targeting": {"if": [true, "x"]}}}})");
+  ASSERT_TRUE(watcher_.ReloadNow());
+  const std::string path = "/ofrep/v1/evaluate/flags/";
+  const std::string body = R"({"context": {"targetingKey": "user:1"}})";
+
+  const Json split = AskJson("POST", path + "USE_UNIFIED_DB_SERVICE", body);
+  EXPECT_EQ(split["key"], "USE_UNIFIED_DB_SERVICE");
+  EXPECT_EQ(split["reason"], "SPLIT");
+  EXPECT_EQ(split["value"], service_.flags().Current()->unified().Decide("user:1"));
+  EXPECT_EQ(split["variant"], split["value"] == true ? "on" : "off");
+  const Json colour = AskJson("POST", path + "COLOUR");
+  EXPECT_EQ(colour["value"], "red");
+  EXPECT_EQ(colour["reason"], "STATIC");
+  EXPECT_EQ(colour["metadata"]["team"], "a");
+  const Json left = AskJson("POST", path + "LEFT");
+  EXPECT_FALSE(left.contains("value"));
+  EXPECT_EQ(left["reason"], "DEFAULT");
+
+  const auto error = [&](const std::string& name, const std::string& text) {
+    const HttpResponse response = Ask("POST", path + name, text);
+    const Json json = Json::parse(response.body, nullptr, false);
+    EXPECT_EQ(json["key"], name);
+    return std::to_string(response.status) + " " + json.value("errorCode", "");
+  };
+  EXPECT_EQ(error("NONE", "{}"), "404 FLAG_NOT_FOUND");
+  EXPECT_EQ(error("USE_UNIFIED_DB_SERVICE", "{}"), "400 TARGETING_KEY_MISSING");
+  EXPECT_EQ(error("USE_UNIFIED_DB_SERVICE", "{"), "400 PARSE_ERROR");
+  EXPECT_EQ(error("USE_UNIFIED_DB_SERVICE", R"({"context": 1})"), "400 INVALID_CONTEXT");
+  EXPECT_EQ(error("COLOUR", R"({"context": {"targetingKey": 1}})"), "400 INVALID_CONTEXT");
+  EXPECT_EQ(error("BROKEN", body), "400 PARSE_ERROR");
+  EXPECT_EQ(error("ASTRAY", body), "400 GENERAL");
+}
+
+TEST_F(ControlPlaneTest, AnswersOfrepForAllFlagsWithATag) {
+  (void)folder_.Write("flags.json", R"({"A": true, "USE_UNIFIED_DB_SERVICE":
+      {"enabled": true, "percentage": 25}})");
+  ASSERT_TRUE(watcher_.ReloadNow());
+  HttpRequest request;
+  request.method = "POST";
+  request.path = "/ofrep/v1/evaluate/flags";
+  request.headers = {{"host", "127.0.0.1:8080"}, {"content-type", "application/json"}};
+  request.body = R"({"context": {"targetingKey": "user:1"}})";
+  const auto tag = [&](const HttpResponse& response) {
+    for (const auto& [name, value] : response.headers) {
+      if (name == "ETag") return value;
+    }
+    return std::string();
+  };
+
+  const HttpResponse first = control_plane_.Handle(request);
+  EXPECT_EQ(first.status, 200u);
+  EXPECT_EQ(Json::parse(first.body, nullptr, false)["flags"].size(), 2u);
+  request.headers["if-none-match"] = tag(first);
+  const HttpResponse again = control_plane_.Handle(request);
+  EXPECT_EQ(again.status, 304u);
+  EXPECT_EQ(again.body, "");
+  EXPECT_EQ(tag(again), tag(first));
+  // Another context, another tag; so with another revision.
+  request.body = R"({"context": {"targetingKey": "user:2"}})";
+  EXPECT_EQ(control_plane_.Handle(request).status, 200u);
+  request.body = R"({"context": {"targetingKey": "user:1"}})";
+  (void)folder_.Write("flags.json", R"({"A": true, "USE_UNIFIED_DB_SERVICE":
+      {"enabled": true, "percentage": 26}})");
+  ASSERT_TRUE(watcher_.ReloadNow());
+  EXPECT_EQ(control_plane_.Handle(request).status, 200u);
+  // One without a key is an error among the others, not of the whole answer.
+  request.body = "";
+  const Json keyless = Json::parse(control_plane_.Handle(request).body, nullptr, false);
+  EXPECT_EQ(keyless["flags"][1]["errorCode"], "TARGETING_KEY_MISSING");
+}
+
 }  // namespace
 }  // namespace switchback
