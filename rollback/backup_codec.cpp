@@ -68,6 +68,23 @@ class HashingSink final : public Sink {
   Sha256 hash_;
 };
 
+// Writes what passes to a new file, and no more than that.
+class FileSink final : public Sink {
+ public:
+  explicit FileSink(UniqueFd file) : file_(std::move(file)) {}
+
+ private:
+  Status Take(std::string_view bytes, std::uint64_t offset) override {
+    return WriteAt(file_.get(), bytes, offset);
+  }
+  UniqueFd file_;
+};
+
+// Counts what passes.
+class CountingSink final : public Sink {
+  Status Take(std::string_view /*bytes*/, std::uint64_t /*offset*/) override { return {}; }
+};
+
 // Compares what passes with a file: cheaper than a hash, and exact.
 class ComparingSink final : public Sink {
  public:
@@ -214,6 +231,14 @@ Result<UnpackedSums> UnpackFile(int fd, bool is_compressed, std::uint64_t raw_by
   auto raw_sum = raw.Finish();
   if (!raw_sum) return Fail(raw_sum.error());
   return UnpackedSums{*std::move(packed_sum), *std::move(raw_sum)};
+}
+
+Status UnpackToScratch(int fd, std::uint64_t raw_bytes_max, const std::string& to) {
+  auto file = OpenFile(to, O_WRONLY | O_CREAT | O_EXCL);
+  if (!file) return Fail(file.error());
+  CountingSink packed;
+  FileSink raw(*std::move(file));
+  return UnpackThrough(fd, raw_bytes_max, packed, raw, [](std::uint64_t) { return Status{}; });
 }
 
 Status SyncFile(const std::string& path) {

@@ -35,6 +35,10 @@ Result<FileSum> CheckUnpacksTo(int fd, const std::string& raw_path, const ReadVi
 Result<UnpackedSums> UnpackFile(int fd, bool is_compressed, std::uint64_t raw_bytes_max,
                                 const std::string& to, const ReadView::CopyStep& step);
 
+// Unpacks the file `fd` to a new file that only has to be there until it is read: neither hashed
+// nor synced. Errors as UnpackFile's.
+Status UnpackToScratch(int fd, std::uint64_t raw_bytes_max, const std::string& to);
+
 // fsync, and mode 0600.
 Status SyncFile(const std::string& path);
 

@@ -1,6 +1,6 @@
-// Where each epoch of the log came from: a restore goes back to a moment of another epoch and begins
-// a new one there. With it a moment can be reached from a backup of an earlier epoch. Kept in
-// <data-dir>/epochs.json.
+// Where each epoch of the log came from: a restore goes back to a moment of another epoch and
+// begins a new one there. With it a moment can be reached from a backup of an earlier epoch. Kept
+// in <data-dir>/epochs.json.
 #pragma once
 
 #include <cstdint>

@@ -113,9 +113,10 @@ Status ReadPiece(const LogPiece& piece, std::uint64_t after, std::uint64_t until
     auto packed = OpenFile(piece.path, 0);
     if (!packed) return Fail(packed.error());
     path = scratch;
-    const auto sums = UnpackFile(packed->get(), true, kPieceBytesMax, path,
-                                 [](std::uint64_t) { return Status{}; });
-    if (!sums) return Fail(WithContext(sums.error(), piece.path));
+    if (auto unpacked = UnpackToScratch(packed->get(), kPieceBytesMax, path); !unpacked) {
+      ::unlink(path.c_str());
+      return Fail(WithContext(unpacked.error(), piece.path));
+    }
   }
   auto reader = LogFileReader::Open(path);
   if (!reader && reader.error().code == ErrorCode::kNotFound && !piece.path_later.empty())

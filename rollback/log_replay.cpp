@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "common/check.hpp"
 #include "common/limits.hpp"
@@ -16,6 +17,11 @@
 namespace switchback {
 namespace {
 
+// One transaction of each store. Scattered effects touch nearly every page of a store in each of
+// them, so few large ones cost less than many; twice this is in memory.
+constexpr std::size_t kRoundBytesMax = 4 * kSegmentBytesMax;
+constexpr std::size_t kRoundRecordCountMax = 8 * kSegmentRecordCountMax;
+
 std::string Reach(const std::vector<LogPiece>& pieces) {
   if (pieces.empty()) return "there is no log of the past";
   return fmt::format("the log reaches from batch {} ({}) to {} ({})", pieces.front().first_sequence,
@@ -23,10 +29,14 @@ std::string Reach(const std::vector<LogPiece>& pieces) {
                      FormatUtc(pieces.back().last_at));
 }
 
-// Gathers batches and applies them to every store at once, each by a thread of its own.
+// Gathers batches and applies them to every store at once, each by a thread of its own, while the
+// next ones are gathered.
 class Replay {
  public:
   explicit Replay(const ReadView::CopyStep& step) : step_(step) {}
+  ~Replay() { Join(); }
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
 
   Status Open(const std::vector<ReplayTarget>& targets) {
     for (const ReplayTarget& target : targets) {
@@ -35,7 +45,7 @@ class Replay {
       auto state = (*store)->State();
       if (!state) return Fail(state.error());
       SB_RETURN_IF_ERROR((*store)->AcceptForeign());  // a copy has another's number of its commit
-      stores_.push_back({*std::move(store), *std::move(state), {}});
+      stores_.push_back({*std::move(store), *std::move(state), {}, {}});
     }
     return {};
   }
@@ -46,27 +56,13 @@ class Replay {
     bytes_ += batch->bytes->size();
     records_ += batch->effects.size();
     batches_.push_back(*std::move(batch));
-    const bool is_full = bytes_ >= kSegmentBytesMax || records_ >= kSegmentRecordCountMax;
+    const bool is_full = bytes_ >= kRoundBytesMax || records_ >= kRoundRecordCountMax;
     return is_full ? Write() : Status{};
-  }
-
-  Status Write() {
-    if (batches_.empty()) return {};
-    Segment segment(batches_.front().sequence, SteadyTime{});
-    segment.AddAll(batches_);
-    std::vector<std::thread> threads;
-    for (Store& store : stores_)
-      threads.emplace_back([&segment, &store] { store.outcome = Apply(segment, store); });
-    for (std::thread& thread : threads) thread.join();
-    for (const Store& store : stores_) SB_RETURN_IF_ERROR(store.outcome);
-    SB_RETURN_IF_ERROR(step_(bytes_));
-    batches_.clear();
-    bytes_ = records_ = 0;
-    return {};
   }
 
   Status Finish() {
     SB_RETURN_IF_ERROR(Write());
+    SB_RETURN_IF_ERROR(Await());
     for (Store& store : stores_) SB_RETURN_IF_ERROR(store.backend->MakeDurable());
     return {};
   }
@@ -76,7 +72,36 @@ class Replay {
     std::unique_ptr<Backend> backend;
     StoreState state;
     Status outcome;
+    std::thread thread;  // applies segment_
   };
+
+  Status Write() {
+    if (batches_.empty()) return {};
+    auto segment = std::make_unique<Segment>(batches_.front().sequence, SteadyTime{});
+    segment->AddAll(batches_);
+    SB_RETURN_IF_ERROR(Await());
+    segment_ = std::move(segment);
+    segment_bytes_ = std::exchange(bytes_, 0);
+    batches_.clear();
+    records_ = 0;
+    for (Store& store : stores_)
+      store.thread = std::thread([this, &store] { store.outcome = Apply(*segment_, store); });
+    return {};
+  }
+
+  // Until what is being applied is in every store.
+  Status Await() {
+    Join();
+    for (const Store& store : stores_) SB_RETURN_IF_ERROR(store.outcome);
+    return step_(std::exchange(segment_bytes_, 0));
+  }
+
+  void Join() {
+    for (Store& store : stores_) {
+      if (store.thread.joinable()) store.thread.join();
+    }
+  }
+
   // A store that is further than that already gets nothing twice that would matter: effects are
   // absolute.
   static Status Apply(const Segment& segment, Store& store) {
@@ -87,9 +112,11 @@ class Replay {
   const ReadView::CopyStep& step_;
   CollectionCatalog catalog_;
   std::vector<Store> stores_;
-  std::vector<Batch> batches_;
+  std::vector<Batch> batches_;  // gathered
   std::size_t bytes_ = 0;
   std::size_t records_ = 0;
+  std::unique_ptr<const Segment> segment_;  // being applied
+  std::size_t segment_bytes_ = 0;
 };
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace switchback {
 Result<std::unique_ptr<Backend>> OpenStoreAt(std::string_view engine, const std::string& path,
                                              CollectionCatalog& catalog);
 
-// Makes the store at `path`, a copy of another, one that Switchback has committed to itself, durably,
-// so that going over to it takes no time for that. Nobody else has it open.
+// Makes the store at `path`, a copy of another, one that Switchback has committed to itself,
+// durably, so that going over to it takes no time for that. Nobody else has it open.
 Status AdoptStore(std::string_view engine, const std::string& path);
 
 // Copies every record and the state of the store at `from` into a new one at `to`, durably. Nobody
