@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <mutex>
 #include <utility>
 
@@ -106,11 +107,16 @@ void InstallWritePacerInSqlite() noexcept {
 
 }  // namespace switchback
 
-// What LMDB calls in place of pwrite and writev.
+// What LMDB calls in place of pwrite and writev, and where it says why it aborts: its static
+// library is compiled for programs, and in a shared library such code cannot reach a variable
+// elsewhere.
 extern "C" {
+extern __attribute__((visibility("hidden"))) FILE* switchback_lmdb_stderr;
 ssize_t switchback_lmdb_pwrite(int fd, const void* bytes, std::size_t size, off_t offset);
 ssize_t switchback_lmdb_writev(int fd, const iovec* parts, int count);
 }
+
+FILE* switchback_lmdb_stderr = stderr;
 
 ssize_t switchback_lmdb_pwrite(int fd, const void* bytes, std::size_t size, off_t offset) {
   return switchback::PacedPwrite(fd, bytes, size, offset);
