@@ -19,10 +19,11 @@ if(SWITCHBACK_FUZZ)
   target_link_options(switchback_options INTERFACE -fsanitize=address,undefined)
 endif()
 
-# switchback_folder(NAME LINKS...): the library switchback_NAME from every .cpp below this folder.
+# switchback_folder(NAME LINKS...): the library switchback_NAME from every .cpp below this folder, but for programs and
+# for the C interface, which is a library of its own.
 function(switchback_folder name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$|/server/capi/")
   if(sources)
     add_library(switchback_${name} STATIC ${sources})
     target_link_libraries(switchback_${name} PUBLIC ${ARGN} PRIVATE $<BUILD_INTERFACE:switchback_options>)
