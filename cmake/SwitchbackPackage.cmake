@@ -1,4 +1,4 @@
-# A package for Debian: the program, its manual, completions, unit and configuration. script/package makes it.
+# A package for Debian: the program, the C library, its manual, completions, unit and configuration. script/package makes it.
 # Components: `server` (with SwitchbackInstall) goes anywhere; `debian` belongs to a package, and `cmake --install` alone leaves it out.
 if(NOT TARGET switchback)
   return()
@@ -37,7 +37,7 @@ set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_CONTACT "the maintainers of Switchback <maintainers@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "key-value service that moves from LMDB to SQLite, and back")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "Clients speak RESP or HTTP. A flag decides which store answers; both hold every\nacknowledged write, so that going back is instant and loses nothing.")
-set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};switchback;server;/;${PROJECT_BINARY_DIR};switchback;debian;/")
+set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};switchback;server;/;${PROJECT_BINARY_DIR};switchback;c_library;/;${PROJECT_BINARY_DIR};switchback;debian;/")
 # The configuration lies outside of the prefix.
 set(CPACK_SET_DESTDIR ON)
 set(CPACK_INSTALL_PREFIX /usr)
@@ -45,6 +45,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# Whoever links with the C library depends on this package, and the linker is told of it when it is installed.
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS adduser)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "redis-tools, lmdb-utils, sqlite3")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)

@@ -81,7 +81,9 @@ Result<OpenRequest> ReadOptions(const switchback_options* given) {
   if (!level) return Fail(level.error());
   request.log_level = *level;
   request.embedded.flags_path = TextOf(options->flags_path);
-  request.embedded.guard.is_enabled = options->without_guard == 0;
+  GuardSettings& guard = request.embedded.guard;
+  guard.is_enabled = options->without_guard == 0;
+  if (!guard.is_enabled) guard.crash_count_max = 0;
   DbServiceOptions& service = request.embedded.service;
   service.data_dir = options->data_dir;
   service.legacy_path = TextOf(options->legacy_path);

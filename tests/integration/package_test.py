@@ -34,7 +34,7 @@ def make_package():
     """The package of the build that is tested, made by cpack, once."""
     directory = tempfile.mkdtemp(prefix="switchback-test.")
     atexit.register(shutil.rmtree, directory, True)
-    harness.run("cmake", "--build", BUILD, "--target", "switchback_manual")
+    harness.run("cmake", "--build", BUILD, "--target", "switchback_c", "switchback_manual")
     done = harness.run("cpack", "-G", "DEB", "-B", directory, cwd=BUILD, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = list(pathlib.Path(directory).glob("switchback_*.deb"))
@@ -99,10 +99,21 @@ class ContentTest(harness.ServerTest):
                      "/usr/share/fish/vendor_completions.d/switchback.fish",
                      "/usr/share/doc/switchback/copyright", "/usr/share/doc/switchback/docs/operations.md"):
             self.assertIn(name, files)
-        self.assertFalse([name for name in files if name.endswith((".a", ".hpp")) or "/include/" in name])
+        self.assertFalse([name for name in files if name.endswith((".a", ".hpp"))])
         for name, (mode, owner) in files.items():
             self.assertEqual(owner, "root/root", name)
             self.assertNotIn("w", mode[4:], name)
+
+    def test_has_the_library_for_other_languages(self):
+        files = self.files()
+        for name in ("libswitchback.so", "libswitchback.so.0", f"libswitchback.so.{VERSION}", "pkgconfig/switchback.pc"):
+            self.assertIn(f"/usr/lib/{name}", files)
+        self.assertEqual([name for name in files if "/include/" in name and not name.endswith("/")],
+                         ["/usr/include/switchback.h"])
+        control = self.directory / "control"
+        harness.run("dpkg-deb", "-e", self.package, control)
+        self.assertIn("ldconfig", (control / "triggers").read_text())
+        self.assertIn("libswitchback 0 switchback", (control / "shlibs").read_text())
 
     def test_the_configuration_is_the_administrators(self):
         control = self.directory / "control"
