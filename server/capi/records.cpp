@@ -1,4 +1,8 @@
 // Records one by one.
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
 #include "server/capi/handles.hpp"
 
 namespace switchback::capi {
@@ -56,6 +60,68 @@ Status Get(switchback_db* db, const char* collection, const void* key, std::size
                     });
 }
 
+constexpr std::size_t kManyKeysMax = 65536;
+
+// Where the caller wants many values: all NULL until they are handed over.
+struct Outputs {
+  std::size_t count;
+  void** values;
+  std::size_t* sizes;
+
+  void Clear() const {
+    std::fill_n(values, count, nullptr);
+    std::fill_n(sizes, count, 0);
+  }
+  Status Give(const std::vector<std::optional<std::string>>& found) const {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!found[i]) continue;
+      const auto copy = CopyOut(*found[i]);
+      if (!copy) {
+        for (std::size_t given = 0; given < i; ++given) std::free(values[given]);
+        Clear();
+        return Fail(copy.error());
+      }
+      values[i] = *copy;
+      sizes[i] = found[i]->size();
+    }
+    return {};
+  }
+};
+
+Result<std::vector<std::string_view>> KeysOf(std::size_t count, const void* const* keys,
+                                             const std::size_t* key_sizes) {
+  std::vector<std::string_view> views;
+  views.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto key = KeyOf(keys[i], key_sizes[i]);
+    if (!key) return Fail(WithContext(key.error(), "keys[" + std::to_string(i) + "]"));
+    views.push_back(*key);
+  }
+  return views;
+}
+
+Status GetMany(switchback_db* db, const char* name, const void* const* keys,
+               const std::size_t* key_sizes, const Outputs& outputs) {
+  if (outputs.count == 0) return {};
+  if (outputs.count > kManyKeysMax)
+    return Fail(ErrorCode::kTooLarge, "at most " + std::to_string(kManyKeysMax) + " keys at once");
+  SB_RETURN_IF_ERROR(CheckGiven(outputs.values, "values"));
+  SB_RETURN_IF_ERROR(CheckGiven(outputs.sizes, "value_sizes"));
+  outputs.Clear();
+  SB_RETURN_IF_ERROR(CheckGiven(keys, "keys"));
+  SB_RETURN_IF_ERROR(CheckGiven(key_sizes, "key_sizes"));
+  const auto embedded = ServiceOf(db);
+  if (!embedded) return Fail(embedded.error());
+  const auto collection = CollectionToRead(**embedded, name);
+  if (!collection) return Fail(collection.error());
+  const auto views = KeysOf(outputs.count, keys, key_sizes);
+  if (!views || *collection == nullptr) return views ? Status{} : Status(Fail(views.error()));
+  const SessionPool::Lease session = (*embedded)->sessions().Take();
+  const auto found = session->MultiGet(**collection, *views);
+  if (!found) return Fail(found.error());
+  return outputs.Give(*found);
+}
+
 Status Put(switchback_db* db, const char* collection, const void* key, std::size_t key_size,
            const void* value, std::size_t value_size) {
   const auto bytes = BytesOf(value, value_size, "value");
@@ -108,6 +174,14 @@ switchback_code switchback_get(switchback_db* db, const char* collection, const 
                                size_t key_size, void** value, size_t* value_size) {
   return Answer(
       [&] { return switchback::capi::Get(db, collection, key, key_size, value, value_size); });
+}
+
+switchback_code switchback_get_many(switchback_db* db, const char* collection, size_t count,
+                                    const void* const* keys, const size_t* key_sizes, void** values,
+                                    size_t* value_sizes) {
+  return Answer([&] {
+    return switchback::capi::GetMany(db, collection, keys, key_sizes, {count, values, value_sizes});
+  });
 }
 
 switchback_code switchback_exists(switchback_db* db, const char* collection, const void* key,

@@ -16,14 +16,14 @@
  * - It may block for the disk. A write returns once it is durable: kill -9 and power loss do not
  *   take it back. Errors of writes: READ_ONLY, BUSY, TOO_LARGE, NO_SPACE, IO: nothing was stored;
  *   UNKNOWN_OUTCOME: it may be found after the next switchback_open().
- * - What it takes it copies before it returns. What it gives through `void**` or `char**` belongs to
- *   the caller, who ends it with switchback_free().
+ * - What it takes it copies before it returns. What it gives through `void**` or `char**` is the
+ *   caller's, who ends it with switchback_free().
  * - Outputs are set on SWITCHBACK_OK only; on errors pointers are set to NULL.
  * - NULL where something is needed is SWITCHBACK_INVALID_ARGUMENT, but for a db, batch or cursor
  *   that was closed or freed: using one is undefined, as with free(). So set your pointer to NULL.
- * - Keys and values are bytes, NUL among them. A key has 1 to 511 bytes (SWITCHBACK_INVALID_ARGUMENT
- *   else), a value 0 to options.value_bytes_max (SWITCHBACK_TOO_LARGE). A NULL value of size 0 is
- *   the empty value.
+ * - Keys and values are bytes, NUL among them. A key has 1 to 511 bytes (else INVALID_ARGUMENT), a
+ *   value up to options.value_bytes_max (else TOO_LARGE). A NULL value of size 0 is the empty
+ * value.
  * - A collection is a named set of records, NUL-terminated: 1 to 64 of A-Z a-z 0-9 _ . -, begun by
  *   its first write; one that nobody has written to is empty.
  * - After fork() the child must not use any of it.
@@ -71,7 +71,7 @@ SWITCHBACK_API const char* switchback_code_name(switchback_code code);
 
 /* What the last call of this thread that failed had to say, with what to do next where that is
  * known; "" before the first. Owned by the library, valid until this thread's next call of a
- * function that returns a switchback_code. Other threads' errors do not touch it. Does not block. */
+ * function that returns a switchback_code. Other threads' errors do not touch it. Never blocks. */
 SWITCHBACK_API const char* switchback_error_message(void);
 
 /* The library's version, "0.1.0". Static. Does not block. */
@@ -144,6 +144,14 @@ SWITCHBACK_API switchback_code switchback_get(switchback_db* db, const char* col
                                               const void* key, size_t key_size, void** value,
                                               size_t* value_size);
 
+/* The values of `count` keys at one moment, in the order asked: each as from switchback_get(), to
+ * be freed one by one. `values` and `value_sizes` have room for `count`. On an error all are NULL.
+ * At most 65,536 keys (TOO_LARGE, and nothing is set). */
+SWITCHBACK_API switchback_code switchback_get_many(switchback_db* db, const char* collection,
+                                                   size_t count, const void* const* keys,
+                                                   const size_t* key_sizes, void** values,
+                                                   size_t* value_sizes);
+
 /* Whether there is such a record: 1 or 0. Otherwise as switchback_get(). */
 SWITCHBACK_API switchback_code switchback_exists(switchback_db* db, const char* collection,
                                                  const void* key, size_t key_size, int* exists);
@@ -152,13 +160,15 @@ SWITCHBACK_API switchback_code switchback_exists(switchback_db* db, const char* 
 SWITCHBACK_API switchback_code switchback_delete(switchback_db* db, const char* collection,
                                                  const void* key, size_t key_size, int* existed);
 
-/* Writes `value` (NULL = removes the record) if the record's value is `expected` (NULL = there is no
- * record) at that moment: no other write comes between. To compare with the empty value, give a
+/* Writes `value` (NULL = removes the record) if the record's value is `expected` (NULL = there is
+ * no record) at that moment: no other write comes between. To compare with the empty value, give a
  * pointer that is not NULL, and size 0; the same for storing it. `*swapped` tells whether it was
  * written; that it was not is no error. */
-SWITCHBACK_API switchback_code switchback_compare_and_set(
-    switchback_db* db, const char* collection, const void* key, size_t key_size,
-    const void* expected, size_t expected_size, const void* value, size_t value_size, int* swapped);
+SWITCHBACK_API switchback_code switchback_compare_and_set(switchback_db* db, const char* collection,
+                                                          const void* key, size_t key_size,
+                                                          const void* expected,
+                                                          size_t expected_size, const void* value,
+                                                          size_t value_size, int* swapped);
 
 /* How many records the collection has, exactly. In SQLite a pass over the table. */
 SWITCHBACK_API switchback_code switchback_count(switchback_db* db, const char* collection,
@@ -188,9 +198,9 @@ SWITCHBACK_API switchback_code switchback_batch_expect(switchback_batch* batch,
                                                        size_t key_size, const void* expected,
                                                        size_t expected_size);
 
-/* Checks the conditions and writes everything, in the order it was added, as one: nobody ever sees a
- * part of it, crash or not. The batch stays as it is and may be written again. `written` may be NULL
- * when there are no conditions; else it tells whether they held. */
+/* Checks the conditions and writes everything, in the order it was added, as one: nobody ever sees
+ * a part of it, crash or not. The batch stays as it is and may be written again. `written` may be
+ * NULL when there are no conditions; else it tells whether they held. */
 SWITCHBACK_API switchback_code switchback_batch_write(switchback_db* db,
                                                       const switchback_batch* batch, int* written);
 
@@ -203,19 +213,19 @@ SWITCHBACK_API void switchback_batch_free(switchback_batch* batch);
 typedef struct switchback_cursor switchback_cursor;
 
 /* The records whose keys begin with `prefix` (size 0 = all) and are >= `from` (size 0 = from the
- * first on), in the keys' bytewise order, at most `limit` (0 = all). Prefix and `from` have up to 511
- * bytes. `*cursor` is ended with switchback_cursor_free(). Does not block. */
+ * first on), in the keys' bytewise order, at most `limit` (0 = all). Prefix and `from` have up to
+ * 511 bytes. `*cursor` is ended with switchback_cursor_free(). Does not block. */
 SWITCHBACK_API switchback_code switchback_scan(switchback_db* db, const char* collection,
                                                const void* prefix, size_t prefix_size,
                                                const void* from, size_t from_size, uint64_t limit,
                                                switchback_cursor** cursor);
 
-/* The next record; `*key` is NULL when there is none any more. Key and value belong to the cursor and
- * are valid until the next call with it. Records are read in pages of up to 256 records or about 1
- * MiB: a page shows one moment, and a later page shows what was written behind it meanwhile. Every
- * record that is there all the time is given exactly once. `value` and `value_size` may be NULL.
- * After an error the next call tries again. Errors: those of switchback_get(), CANCELLED (the db was
- * closed). */
+/* The next record; `*key` is NULL when there is none any more. Key and value belong to the cursor
+ * and are valid until the next call with it. Records are read in pages of up to 256 records or
+ * about 1 MiB: a page shows one moment, and a later page shows what was written behind it
+ * meanwhile. Every record that is there all the time is given exactly once. `value` and
+ * `value_size` may be NULL. After an error the next call tries again. Errors: those of
+ * switchback_get(), CANCELLED (the db was closed). */
 SWITCHBACK_API switchback_code switchback_cursor_next(switchback_cursor* cursor, const void** key,
                                                       size_t* key_size, const void** value,
                                                       size_t* value_size);
@@ -230,10 +240,10 @@ SWITCHBACK_API void switchback_cursor_free(switchback_cursor* cursor);
 SWITCHBACK_API switchback_code switchback_get_percentage(switchback_db* db, double* effective,
                                                          double* desired);
 
-/* Writes the flag USE_UNIFIED_DB_SERVICE into the flags file and puts it into force: 0 turns it off.
- * The file is the truth: an editor may do the same at any time, and is followed within about a
- * millisecond. Errors: REFUSED (unified is not ready, the message says what is missing, and the file
- * is as before), INVALID_ARGUMENT (not 0..100, or the file is not valid: correct it first),
+/* Writes the flag USE_UNIFIED_DB_SERVICE into the flags file and puts it into force: 0 turns it
+ * off. The file is the truth: an editor may do the same at any time, and is followed within about a
+ * millisecond. Errors: REFUSED (unified is not ready, the message says what is missing, and the
+ * file is as before), INVALID_ARGUMENT (not 0..100, or the file is not valid: correct it first),
  * UNSUPPORTED (a flagd document: edit it), BUSY (another writer), IO, NO_SPACE. */
 SWITCHBACK_API switchback_code switchback_set_percentage(switchback_db* db, double percentage);
 
@@ -242,10 +252,10 @@ SWITCHBACK_API switchback_code switchback_set_percentage(switchback_db* db, doub
 SWITCHBACK_API switchback_code switchback_reload_flags(switchback_db* db);
 
 /* Sends every key to legacy (LMDB) at once and durably, whatever the flag says, then turns the flag
- * off in the file. No write is lost: both stores have every one. `reason` is kept in the history and
- * may be NULL. Returns when the file says off, too. Waits up to `wait_ms` for legacy to be in sync.
- * Errors: REFUSED (legacy is not in sync; nothing changed), IO and NO_SPACE (in force, but a restart
- * would forget it). */
+ * off in the file. No write is lost: both stores have every one. `reason` is kept in the history
+ * and may be NULL. Returns when the file says off, too. Waits up to `wait_ms` for legacy to be in
+ * sync. Errors: REFUSED (legacy is not in sync; nothing changed), IO and NO_SPACE (in force, but a
+ * restart would forget it). */
 SWITCHBACK_API switchback_code switchback_rollback_now(switchback_db* db, const char* reason,
                                                        uint32_t wait_ms);
 
@@ -267,8 +277,8 @@ SWITCHBACK_API switchback_code switchback_migration_start(switchback_db* db);
  * was paused, failed or was rolled back: the message says why), NOT_FOUND (there is none). */
 SWITCHBACK_API switchback_code switchback_migration_wait(switchback_db* db, uint32_t wait_ms);
 
-/* Stops copying for now, goes on, or gives up and removes what was copied. REFUSED where it makes no
- * sense. Repeating one does no harm. */
+/* Stops copying for now, goes on, or gives up and removes what was copied. REFUSED where it makes
+ * no sense. Repeating one does no harm. */
 SWITCHBACK_API switchback_code switchback_migration_pause(switchback_db* db);
 SWITCHBACK_API switchback_code switchback_migration_resume(switchback_db* db);
 SWITCHBACK_API switchback_code switchback_migration_cancel(switchback_db* db);

@@ -1,4 +1,5 @@
 // Records one by one, compare-and-set, many threads.
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <thread>
@@ -118,6 +119,46 @@ TEST_F(CapiRecordsTest, NullIsSaid) {
                    "swapped"));
   EXPECT_TRUE(Says(switchback_compare_and_set(db_, "c", "k", 1, nullptr, 3, "v", 1, &answer), wrong,
                    "expected"));
+}
+
+TEST_F(CapiRecordsTest, GivesManyValuesInTheOrderAsked) {
+  ASSERT_TRUE(IsDone(Put("a", "1")));
+  ASSERT_TRUE(IsDone(Put("b", "")));
+  const std::array<const void*, 4> keys{"b", "none", "a", "a"};
+  const std::array<std::size_t, 4> key_sizes{1, 4, 1, 1};
+  std::array<void*, 4> values{};
+  std::array<std::size_t, 4> sizes{9, 9, 9, 9};
+
+  ASSERT_TRUE(IsDone(switchback_get_many(db_, "c", 4, keys.data(), key_sizes.data(), values.data(),
+                                         sizes.data())));
+
+  EXPECT_EQ(sizes, (std::array<std::size_t, 4>{0, 0, 1, 1}));
+  EXPECT_STREQ(static_cast<char*>(values[0]), "");
+  EXPECT_EQ(values[1], nullptr);
+  EXPECT_STREQ(static_cast<char*>(values[2]), "1");
+  EXPECT_STREQ(static_cast<char*>(values[3]), "1");
+  for (void* value : values) switchback_free(value);
+  EXPECT_TRUE(IsDone(switchback_get_many(db_, "invented", 4, keys.data(), key_sizes.data(),
+                                         values.data(), sizes.data())));
+  EXPECT_EQ(values, (std::array<void*, 4>{}));
+}
+
+TEST_F(CapiRecordsTest, GetManySaysWhichKeyIsWrong) {
+  const std::array<const void*, 2> keys{"a", nullptr};
+  const std::array<std::size_t, 2> key_sizes{1, 1};
+  std::array<void*, 2> values{this, this};
+  std::array<std::size_t, 2> sizes{};
+  const auto get = [&](std::size_t count, const void* const* from, void** to) {
+    return switchback_get_many(db_, "c", count, from, key_sizes.data(), to, sizes.data());
+  };
+  const auto wrong = SWITCHBACK_INVALID_ARGUMENT;
+
+  EXPECT_TRUE(Says(get(2, keys.data(), values.data()), wrong, "keys[1]"));
+  EXPECT_EQ(values, (std::array<void*, 2>{}));
+  EXPECT_TRUE(Says(get(2, nullptr, values.data()), wrong, "keys"));
+  EXPECT_TRUE(Says(get(2, keys.data(), nullptr), wrong, "values"));
+  EXPECT_TRUE(Says(get(65537, keys.data(), values.data()), SWITCHBACK_TOO_LARGE, "65536"));
+  EXPECT_TRUE(IsDone(get(0, nullptr, nullptr)));
 }
 
 TEST_F(CapiRecordsTest, CountsRecords) {
