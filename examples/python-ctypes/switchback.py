@@ -44,6 +44,7 @@ _SIGNATURES = {
     "set_percentage": (c_void_p, c_double),
     "reload_flags": (c_void_p,),
     "rollback_now": (c_void_p, c_char_p, c_uint32),
+    "rearm": (c_void_p,),
     "migration_start": (c_void_p,),
     "migration_wait": (c_void_p, c_uint32),
     "status_json": (c_void_p, POINTER(c_void_p)),
@@ -163,6 +164,9 @@ class Switchback:
 
     def rollback_now(self, reason, wait_ms=1000):
         _call("rollback_now", self._db, reason.encode(), wait_ms)
+
+    def rearm(self):
+        _call("rearm", self._db)
 
     def migrate(self, wait_ms=60000):
         """Fills SQLite and waits for the end of it."""

@@ -218,6 +218,7 @@ std::string Embedded::StatusText() {
   json["migration"] = MigrationJson(migrator_->GetStatus());
   const auto rollback = rollbacks_->GetStatus();
   json["rollback"] = rollback ? RollbackStatusJson(*rollback) : Json(nullptr);
+  json["guard"] = GuardStatusJson(guard_->GetStatus());
   const auto latched = latch_->Current();
   json["latched"] = latched ? LatchedJson(*latched) : Json(nullptr);
   return Text(json);

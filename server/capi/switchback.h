@@ -22,8 +22,7 @@
  * - NULL where something is needed is SWITCHBACK_INVALID_ARGUMENT, but for a db, batch or cursor
  *   that was closed or freed: using one is undefined, as with free(). So set your pointer to NULL.
  * - Keys and values are bytes, NUL among them. A key has 1 to 511 bytes (else INVALID_ARGUMENT), a
- *   value up to options.value_bytes_max (else TOO_LARGE). A NULL value of size 0 is the empty
- * value.
+ *   value up to options.value_bytes_max (else TOO_LARGE). A NULL value of size 0 is an empty one.
  * - A collection is a named set of records, NUL-terminated: 1 to 64 of A-Z a-z 0-9 _ . -, begun by
  *   its first write; one that nobody has written to is empty.
  * - After fork() the child must not use any of it.
@@ -126,7 +125,8 @@ SWITCHBACK_API switchback_code switchback_open(const switchback_options* options
 
 /* Answers the writes that wait, leaves both stores complete and durable on their own, gives the
  * directory back, and ends `db` also when it returns an error. NULL is fine. Only once no other
- * thread is inside a call with this db. Cursors may be freed later; using them gives CANCELLED. */
+ * thread is inside a call with this db or a cursor of it. Cursors may be freed later; using them
+ * gives CANCELLED. */
 SWITCHBACK_API switchback_code switchback_close(switchback_db* db);
 
 /* ---- Records ---- */
@@ -264,7 +264,7 @@ SWITCHBACK_API switchback_code switchback_rollback_now(switchback_db* db, const 
 SWITCHBACK_API switchback_code switchback_rearm(switchback_db* db);
 
 /* How everything stands, as a JSON object: version, stage, routing, followers, memtable, log,
- * writes, flags, migration, rollback, latched. Members may be added. */
+ * writes, flags, migration, rollback, guard, latched. Members may be added. */
 SWITCHBACK_API switchback_code switchback_status_json(switchback_db* db, char** json);
 
 /* Begins to fill unified from legacy, in the background, while reads and writes go on; every record

@@ -170,6 +170,20 @@ class UseTest(harness.ServerTest):
             self.assertEqual(db.status()["routing"]["desired_percentage"], 100)
             self.assertFalse((data / "endpoints.json").exists(), "it would lead commands astray")
 
+    def test_a_program_that_keeps_crashing_comes_up_on_legacy(self):
+        import switchback
+        data = self.directory / "data"
+        with switchback.Switchback(data, log_level=4) as db:
+            db.set_percentage(100)
+        for _ in range(3):
+            self.write_and_kill(data, ["k"], 100, {}, acknowledgements=1)
+
+        with switchback.Switchback(data, log_level=4) as db:
+            self.assertEqual(db.status()["latched"]["cause"], "crash-loop")
+            self.assertEqual(db.percentage(), 0)
+            db.rearm()
+            self.assertEqual(db.percentage(), 100)
+
     def test_acknowledged_writes_survive_kill_9(self):
         import switchback
         data = self.directory / "data"

@@ -200,6 +200,17 @@ class LifeTest(harness.ServerTest):
         self.assertRegex(text, r"--system daemon-reload\n")
         self.assertRegex(text, r"start (--no-ask-password )?switchback.service\n")
 
+    def test_programs_find_the_library(self):
+        text = self.live(f"""
+            install_it
+            cc -std=c99 {harness.ROOT}/examples/c-embed/example.c -o /example $(pkg-config --cflags --libs switchback)
+            /example /data 2>/dev/null
+            /usr/bin/python3 {harness.ROOT}/examples/python-ctypes/example.py /data 2>/dev/null | tail -1
+        """)
+
+        self.assertIn("legacy answers bob = 10\n", text)
+        self.assertIn("a second time: conflict\n", text)
+
     def test_an_upgrade_keeps_data_and_configuration_and_restarts(self):
         text = self.live(f"""
             install_it

@@ -150,10 +150,21 @@ TEST_F(CapiControlTest, StatusSaysHowEverythingStands) {
   const Json status = Status();
 
   for (const char* member : {"version", "stage", "routing", "followers", "memtable", "log",
-                             "writes", "flags", "migration", "rollback", "latched"})
+                             "writes", "flags", "migration", "rollback", "guard", "latched"})
     EXPECT_TRUE(status.contains(member)) << member;
   EXPECT_EQ(status["version"], switchback_version());
   EXPECT_EQ(status["writes"]["count"], 1);
+}
+
+TEST_F(CapiControlTest, TheGuardWatchesUnlessItIsNotWanted) {
+  Open();
+  EXPECT_EQ(Status()["guard"]["state"], "watching");
+  Close();
+  options_.without_guard = 1;
+
+  Open();
+
+  EXPECT_EQ(Status()["guard"]["state"], "off");
 }
 
 TEST_F(CapiControlTest, NullIsSaid) {

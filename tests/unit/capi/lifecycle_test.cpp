@@ -1,6 +1,5 @@
 // Opening, closing, options, errors.
-#include <array>
-#include <cstring>
+#include <cstddef>
 #include <filesystem>
 #include <thread>
 
@@ -124,6 +123,17 @@ TEST_F(CapiLifecycleTest, AnErrorBelongsToItsThread) {
   }).join();
 
   EXPECT_EQ(switchback_error_message(), mine);
+}
+
+// What programs were compiled with: it may only grow.
+TEST_F(CapiLifecycleTest, OptionsLieWhereTheyAlwaysLay) {
+  EXPECT_EQ(sizeof(switchback_options), 80u);
+  EXPECT_EQ(offsetof(switchback_options, data_dir), 8u);
+  EXPECT_EQ(offsetof(switchback_options, flags_path), 32u);
+  EXPECT_EQ(offsetof(switchback_options, ack), 40u);
+  EXPECT_EQ(offsetof(switchback_options, reserved), 52u);
+  EXPECT_EQ(offsetof(switchback_options, value_bytes_max), 56u);
+  EXPECT_EQ(offsetof(switchback_options, log_bytes_max), 72u);
 }
 
 TEST_F(CapiLifecycleTest, CodesHaveNames) {
