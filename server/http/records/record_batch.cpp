@@ -39,17 +39,18 @@ Status TakeValue(const Json& operation, BatchOperation& parsed) {
   auto value = TakeBytes(operation, "value");
   if (!value) return Fail(value.error());
   const bool has_json = operation.contains("value_json");
-  if (!parsed.is_put) return *value || has_json ? Status(Wrong("a delete has no value")) : Status();
+  if (parsed.kind == BatchKind::kDelete)
+    return *value || has_json ? Status(Wrong("a delete has no value")) : Status();
   if (value->has_value() == has_json)
-    return Wrong("a put has one of \"value\", \"value_base64\" and \"value_json\"");
+    return Wrong("a put or insert has one of \"value\", \"value_base64\" and \"value_json\"");
   parsed.value = has_json ? operation["value_json"].dump() : *std::move(*value);
   return {};
 }
 
 Status CheckMembers(const Json& operation) {
-  constexpr std::array<std::string_view, 8> kKnown{"op",       "key",          "key_base64",
-                                                   "value",    "value_base64", "value_json",
-                                                   "if_match", "if_none_match"};
+  constexpr std::array<std::string_view, 9> kKnown{"op",       "key",           "key_base64",
+                                                   "value",    "value_base64",  "value_json",
+                                                   "if_match", "if_none_match", "on_conflict"};
   if (!operation.is_object()) return Wrong("must be an object");
   for (const auto& [name, member] : operation.items()) {
     if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end())
@@ -58,36 +59,73 @@ Status CheckMembers(const Json& operation) {
   return {};
 }
 
+Result<BatchKind> TakeKind(const Json& operation) {
+  const Json op = operation.value("op", Json());
+  if (op == "put") return BatchKind::kPut;
+  if (op == "delete") return BatchKind::kDelete;
+  if (op == "insert") return BatchKind::kInsert;
+  return Wrong("\"op\" must be \"put\", \"delete\" or \"insert\"");
+}
+
+Status TakeConditions(const Json& operation, BatchOperation& parsed) {
+  std::string if_match, if_none_match, on_conflict;
+  SB_RETURN_IF_ERROR(TakeText(operation, "if_match", if_match));
+  SB_RETURN_IF_ERROR(TakeText(operation, "if_none_match", if_none_match));
+  SB_RETURN_IF_ERROR(TakeText(operation, "on_conflict", on_conflict));
+  auto conditions = Preconditions::Parse(if_match, if_none_match);
+  if (!conditions) return Fail(conditions.error());
+  parsed.conditions = *std::move(conditions);
+  const bool is_insert = parsed.kind == BatchKind::kInsert;
+  if (is_insert && !parsed.conditions.is_empty())
+    return Wrong("an insert has no condition but its own");
+  if (!on_conflict.empty() && (!is_insert || (on_conflict != "fail" && on_conflict != "skip")))
+    return Wrong("\"on_conflict\" is for an insert, \"fail\" or \"skip\"");
+  parsed.may_skip = on_conflict == "skip";
+  return {};
+}
+
 Result<BatchOperation> ParseOperation(const Json& operation) {
   SB_RETURN_IF_ERROR(CheckMembers(operation));
   BatchOperation parsed;
-  const Json op = operation.value("op", Json());
-  if (op != "put" && op != "delete") return Wrong("\"op\" must be \"put\" or \"delete\"");
-  parsed.is_put = op == "put";
+  const auto kind = TakeKind(operation);
+  if (!kind) return Fail(kind.error());
+  parsed.kind = *kind;
   auto key = TakeBytes(operation, "key");
   if (!key) return Fail(key.error());
   if (!*key || !IsPossibleKey(**key)) return Wrong("\"key\" must have 1 to 511 bytes");
   parsed.key = *std::move(*key);
   SB_RETURN_IF_ERROR(TakeValue(operation, parsed));
-  std::string if_match, if_none_match;
-  SB_RETURN_IF_ERROR(TakeText(operation, "if_match", if_match));
-  SB_RETURN_IF_ERROR(TakeText(operation, "if_none_match", if_none_match));
-  auto conditions = Preconditions::Parse(if_match, if_none_match);
-  if (!conditions) return Fail(conditions.error());
-  parsed.conditions = *std::move(conditions);
+  SB_RETURN_IF_ERROR(TakeConditions(operation, parsed));
   return parsed;
+}
+
+const char* NameOf(BatchKind kind) {
+  if (kind == BatchKind::kInsert) return "insert";
+  return kind == BatchKind::kPut ? "put" : "delete";
 }
 
 HttpResponse BatchResponse(const std::vector<BatchOperation>& operations,
                            const BatchOutcome& outcome) {
   Json document{{"results", Json::array()}};
   for (std::size_t i = 0; i < operations.size(); ++i) {
-    const bool is_put = operations[i].is_put;
-    Json result{{"op", is_put ? "put" : "delete"}, {"was_present", outcome.results[i].was_present}};
-    if (is_put) result["etag"] = EntityTagOf(operations[i].value);
+    const BatchKind kind = operations[i].kind;
+    Json result{{"op", NameOf(kind)}, {"was_present", outcome.results[i].was_present}};
+    if (kind == BatchKind::kPut) result["etag"] = EntityTagOf(operations[i].value);
+    if (kind == BatchKind::kInsert) result["is_stored"] = outcome.results[i].is_stored;
     document["results"].push_back(std::move(result));
   }
   return JsonResponse(document);
+}
+
+// `value` is what the key has at the operation's turn.
+bool MayRun(const BatchOperation& operation, std::optional<std::string_view> value) {
+  if (operation.kind != BatchKind::kInsert) return operation.conditions.AllowWrite(value);
+  return !value || operation.may_skip || *value == operation.value;
+}
+
+bool HasEffect(BatchKind kind, bool was_present) {
+  if (kind == BatchKind::kInsert) return !was_present;
+  return kind == BatchKind::kPut || was_present;
 }
 
 }  // namespace
@@ -120,17 +158,18 @@ Result<BatchOutcome> RunBatch(Transaction& transaction, const Collection& collec
     const BatchOperation& operation = operations[i];
     const auto value = transaction.Get(collection, operation.key);
     if (!value) return Fail(value.error());
-    outcome.results.push_back({value->has_value()});
-    if (!operation.conditions.AllowWrite(*value)) {
+    if (!MayRun(operation, *value)) {
       transaction.RollbackTo(begin);
       outcome.failed = i;
       return outcome;
     }
-    if (operation.is_put) {
-      SB_RETURN_IF_ERROR(transaction.Put(collection, operation.key, operation.value));
-    } else if (outcome.results.back().was_present) {
-      SB_RETURN_IF_ERROR(transaction.Delete(collection, operation.key));
-    }
+    const bool was_present = value->has_value();
+    const bool is_stored = HasEffect(operation.kind, was_present);
+    outcome.results.push_back({was_present, is_stored});
+    if (!is_stored) continue;
+    SB_RETURN_IF_ERROR(operation.kind == BatchKind::kDelete
+                           ? transaction.Delete(collection, operation.key)
+                           : transaction.Put(collection, operation.key, operation.value));
   }
   return outcome;
 }

@@ -1,6 +1,7 @@
 // Several writes that happen all at once or not at all.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,11 +13,18 @@
 
 namespace switchback {
 
+enum class BatchKind : std::uint8_t {
+  kPut,
+  kDelete,
+  kInsert,  // as a put where there is no record; one that is there stays as it is
+};
+
 struct BatchOperation {
-  bool is_put = true;
+  BatchKind kind = BatchKind::kPut;
   std::string key;
   std::string value;
   Preconditions conditions;
+  bool may_skip = false;  // of an insert: another value that is there is not a failure
 };
 
 // The operations in the body of POST .../batch. Errors (kInvalidArgument, with the operation's
@@ -27,10 +35,12 @@ Result<std::vector<BatchOperation>> ParseBatch(std::string_view body);
 // What became of one operation.
 struct BatchResult {
   bool was_present = false;
+  bool is_stored = false;  // it changed something
 };
 struct BatchOutcome {
   std::vector<BatchResult> results;
-  std::optional<std::size_t> failed;  // the operation whose condition does not hold
+  // The operation whose condition does not hold; an insert's is that the key has no other value.
+  std::optional<std::size_t> failed;
 };
 
 // Runs them in order; each sees what those before it did. With `failed` none has an effect. Errors:

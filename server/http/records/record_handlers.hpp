@@ -42,13 +42,15 @@ HttpResponse HandleRecordPut(const RecordParts& parts, const HttpRequest& reques
 HttpResponse HandleRecordDelete(const RecordParts& parts, const HttpRequest& request,
                                 const PathParameters& path);
 
-// GET /v1/collections/{c}/records?prefix=&cursor=&limit=&values=: a page in key order.
+// GET /v1/collections/{c}/records?prefix=&cursor=&limit=&values=&role=: a page in key order. `role`
+// reads what that store alone holds.
 HttpResponse HandleRecordList(const RecordParts& parts, const HttpRequest& request,
                               const PathParameters& path);
 
-// POST /v1/collections/{c}/batch {"operations": [{"op": "put" or "delete", "key" or "key_base64",
-// of a put "value", "value_base64" or "value_json", "if_match"?, "if_none_match"?}]}: all of them
-// at one point in time, or, with 412, none.
+// POST /v1/collections/{c}/batch {"operations": [{"op": "put", "delete" or "insert", "key" or
+// "key_base64", of a put or insert "value", "value_base64" or "value_json", "if_match"?,
+// "if_none_match"?, of an insert "on_conflict"?}]}: all of them at one point in time, or, with 412,
+// none.
 HttpResponse HandleRecordBatch(const RecordParts& parts, const HttpRequest& request,
                                const PathParameters& path);
 

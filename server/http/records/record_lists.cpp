@@ -9,6 +9,7 @@
 #include "server/http/query.hpp"
 #include "server/http/records/preconditions.hpp"
 #include "server/http/records/record_handlers.hpp"
+#include "server/http/records/record_source.hpp"
 
 namespace switchback {
 namespace {
@@ -20,6 +21,7 @@ struct ListRequest {
   std::string after;  // the last key of the page before; "" = from the beginning
   std::size_t limit = Page::kLimitDefault;
   bool has_values = false;
+  std::optional<Role> role;  // read this store alone
 };
 
 Result<bool> ParseBool(const std::string& text, const char* name) {
@@ -36,6 +38,14 @@ Status TakeCursor(const std::string& text, ListRequest& request) {
                 "query: \"cursor\" is not one that this server has given");
   request.after = *std::move(key);
   return {};
+}
+
+Status TakeRole(const std::string& text, ListRequest& request) {
+  for (const Role role : kRoles)
+    if (text == RoleName(role)) request.role = role;
+  return request.role ? Status{}
+                      : Status(Fail(ErrorCode::kInvalidArgument,
+                                    "query: \"role\" must be legacy or unified"));
 }
 
 Status TakeLimit(const std::string& text, ListRequest& request) {
@@ -62,9 +72,11 @@ Result<ListRequest> ParseList(const std::string& query) {
       auto has_values = ParseBool(value, "values");
       if (!has_values) return Fail(has_values.error());
       request.has_values = *has_values;
+    } else if (name == "role") {
+      SB_RETURN_IF_ERROR(TakeRole(value, request));
     } else {
       return Fail(ErrorCode::kInvalidArgument,
-                  "the query may hold prefix, cursor, limit and values");
+                  "the query may hold prefix, cursor, limit, values and role");
     }
   }
   if (request.prefix.size() > kKeyBytesMax)
@@ -91,11 +103,14 @@ std::string NextPath(const std::string& collection, const ListRequest& request,
   return "/v1/collections/" + collection + "/records?prefix=" + PercentEncode(request.prefix) +
          "&cursor=" + PercentEncode(EncodeBase64(last)) +
          "&limit=" + std::to_string(request.limit) +
-         "&values=" + (request.has_values ? "true" : "false");
+         "&values=" + (request.has_values ? "true" : "false") +
+         (request.role ? "&role=" + std::string(RoleName(*request.role)) : "");
 }
 
 // The page's records into `records`; the last key looked at when there is more, else "".
-Result<std::string> ReadPage(Session& session, const Collection& collection,
+// `reader` is a Session, or a ReadView of one store.
+template <class Reader>
+Result<std::string> ReadPage(Reader& reader, const Collection& collection,
                              const ListRequest& request, Json& records) {
   std::size_t bytes = 0;
   std::string last;
@@ -112,8 +127,20 @@ Result<std::string> ReadPage(Session& session, const Collection& collection,
     records.push_back(RecordJson(key, value, request.has_values));
     return true;
   };
-  SB_RETURN_IF_ERROR(session.Scan(collection, std::max(request.prefix, request.after), visit));
+  SB_RETURN_IF_ERROR(reader.Scan(collection, std::max(request.prefix, request.after), visit));
   return has_more ? last : std::string();
+}
+
+// From the store that is asked for, or from those that answer.
+Result<std::string> ReadPageOf(const RecordParts& parts, const Collection& collection,
+                               const ListRequest& request, Json& records) {
+  if (!request.role) {
+    const SessionPool::Lease session = parts.sessions.Take();
+    return ReadPage(*session, collection, request, records);
+  }
+  const auto view = OpenStoreCopy(parts.service, *request.role, collection);
+  if (!view) return Fail(view.error());
+  return ReadPage(**view, collection, request, records);
 }
 
 // What LMDB says at once; nullopt when it does not hold the collection whole.
@@ -177,8 +204,7 @@ HttpResponse HandleRecordList(const RecordParts& parts, const HttpRequest& reque
   Json document{{"records", Json::array()}, {"next", nullptr}};
   const Collection* collection = parts.service.catalog().Find(path[0]);
   if (collection == nullptr) return JsonResponse(document);
-  const SessionPool::Lease session = parts.sessions.Take();
-  const auto last = ReadPage(*session, *collection, *list, document["records"]);
+  const auto last = ReadPageOf(parts, *collection, *list, document["records"]);
   if (!last) return ProblemResponse(last.error());
   if (!last->empty()) document["next"] = NextPath(path[0], *list, *last);
   return JsonResponse(document);

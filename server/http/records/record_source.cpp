@@ -29,19 +29,26 @@ std::optional<Role> AnsweringRole(DbService& service, const Collection& collecti
                      MayServe(status, Other(desired), collection));
 }
 
-Result<StoreCopy> ReadStoreCopy(DbService& service, Role role, const Collection& collection,
-                                std::string_view key) {
+Result<std::unique_ptr<ReadView>> OpenStoreCopy(DbService& service, Role role,
+                                                const Collection& collection) {
   const std::string name = RoleName(role);
   if (!collection.IsHeldBy(Index(role)))
     return Fail(ErrorCode::kRefused, name + " does not hold the collection " + collection.name);
   const FollowerState state = service.GetStatus().followers[Index(role)].state;
   if (!IsFilled(state))
     return Fail(ErrorCode::kRefused, name + " is " + FollowerStateName(state) +
-                                         ": what it holds now says nothing about the record");
+                                         ": what it holds now says nothing about its records");
   SB_RETURN_IF_ERROR(service.CatchUp(role, kCatchUpMax));
   auto view = service.fill_access().NewStoreView(role);
   if (!view) return Fail(view.error());
   SB_RETURN_IF_ERROR((*view)->Begin());
+  return view;
+}
+
+Result<StoreCopy> ReadStoreCopy(DbService& service, Role role, const Collection& collection,
+                                std::string_view key) {
+  const auto view = OpenStoreCopy(service, role, collection);
+  if (!view) return Fail(view.error());
   const auto now = (*view)->State();
   if (!now) return Fail(now.error());
   const auto value = (*view)->Get(collection, key);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,11 @@ namespace switchback {
 // none does. A single read that failed over to the other store is not seen.
 std::optional<Role> AnsweringRole(DbService& service, const Collection& collection,
                                   std::string_view key);
+
+// A snapshot of one store by itself, complete up to all that was acknowledged before the call.
+// Errors: as ReadStoreCopy.
+Result<std::unique_ptr<ReadView>> OpenStoreCopy(DbService& service, Role role,
+                                                const Collection& collection);
 
 // What one store holds by itself, complete up to all that was acknowledged before the call.
 struct StoreCopy {

@@ -303,6 +303,36 @@ TEST_F(RecordHandlersTest, ABatchDoesNothingWhenOneConditionFails) {
   EXPECT_EQ(service_.RecordsOf("users").size(), 1u);
 }
 
+TEST_F(RecordHandlersTest, AnInsertStoresOnlyWhereThereIsNoRecord) {
+  Ask("PUT", kAlice, "1");
+
+  const Json answer = AskJson("POST", "/v1/collections/users/batch", R"({"operations": [
+      {"op": "insert", "key": "alice", "value": "1"},
+      {"op": "insert", "key": "alice", "value": "2", "on_conflict": "skip"},
+      {"op": "insert", "key": "bob", "value": "3"}]})");
+
+  ASSERT_EQ(answer["results"].size(), 3u) << answer;
+  EXPECT_EQ(answer["results"][0],
+            Json({{"op", "insert"}, {"was_present", true}, {"is_stored", false}}));
+  EXPECT_EQ(answer["results"][1]["is_stored"], false);
+  EXPECT_EQ(answer["results"][2],
+            Json({{"op", "insert"}, {"was_present", false}, {"is_stored", true}}));
+  EXPECT_EQ(service_.RecordsOf("users").at("alice"), "1");
+  EXPECT_EQ(service_.RecordsOf("users").at("bob"), "3");
+}
+
+TEST_F(RecordHandlersTest, AnInsertOverAnotherValueFailsTheBatch) {
+  Ask("PUT", kAlice, "1");
+
+  const HttpResponse answer = Ask("POST", "/v1/collections/users/batch", R"({"operations": [
+      {"op": "insert", "key": "bob", "value": "3"},
+      {"op": "insert", "key": "alice", "value": "2"}]})");
+
+  EXPECT_EQ(answer.status, 412u);
+  EXPECT_EQ(Json::parse(answer.body)["operations"], Json({"1"}));
+  EXPECT_EQ(service_.RecordsOf("users").count("bob"), 0u);
+}
+
 TEST_F(RecordHandlersTest, ABatchThatIsWrittenWronglyIsRefused) {
   for (const char* body :
        {"", R"({"operations": []})", R"({"operations": [1]})",
@@ -314,7 +344,10 @@ TEST_F(RecordHandlersTest, ABatchThatIsWrittenWronglyIsRefused) {
         R"({"operations": [{"op": "put", "key_base64": "?", "value": ""}]})",
         R"({"operations": [{"op": "delete", "key": "a", "value": ""}]})",
         R"({"operations": [{"op": "put", "key": "a", "value": "", "ttl": 1}]})",
-        R"({"operations": [{"op": "put", "key": "a", "value": "", "if_match": "x"}]})"})
+        R"({"operations": [{"op": "put", "key": "a", "value": "", "if_match": "x"}]})",
+        R"({"operations": [{"op": "insert", "key": "a", "value": "", "if_none_match": "*"}]})",
+        R"({"operations": [{"op": "insert", "key": "a", "value": "", "on_conflict": "x"}]})",
+        R"({"operations": [{"op": "put", "key": "a", "value": "", "on_conflict": "skip"}]})"})
     EXPECT_EQ(Ask("POST", "/v1/collections/users/batch", body).status, 400u) << body;
   EXPECT_EQ(service_.RecordsOf("users").size(), 0u);
 }
