@@ -11,8 +11,9 @@ namespace {
 
 const std::string kStateName(kReservedName);
 
-// Why a database with these flags is not a plain set of records in byte order; "" when it is one.
-std::string ReasonAgainst(unsigned flags) {
+}  // namespace
+
+std::string LmdbReasonAgainst(unsigned flags) {
   constexpr unsigned kKnown = MDB_DUPSORT | MDB_INTEGERKEY | MDB_REVERSEKEY | MDB_DUPFIXED |
                               MDB_INTEGERDUP | MDB_REVERSEDUP;
   std::string reason;
@@ -26,8 +27,6 @@ std::string ReasonAgainst(unsigned flags) {
   if (!reason.empty()) reason.resize(reason.size() - 2);
   return reason;
 }
-
-}  // namespace
 
 LmdbCollections::LmdbCollections(CollectionCatalog& catalog) : catalog_(catalog) {
   for (auto& dbi : dbis_) dbi.store(kNone, std::memory_order_relaxed);
@@ -57,7 +56,7 @@ Status LmdbCollections::ScanMain(MDB_txn* txn) {
   if (error == MDB_SUCCESS) error = mdb_dbi_flags(txn, dbi, &flags);
   if (error != MDB_SUCCESS) return FailMdb("open the main database", error);
   SB_CHECK(dbi == kMainDbi, "the main database has LMDB's fixed handle");
-  if (auto reason = ReasonAgainst(flags); !reason.empty()) {
+  if (auto reason = LmdbReasonAgainst(flags); !reason.empty()) {
     unservable_.push_back({std::string(kMainCollectionName), std::move(reason)});
   } else {
     main_dbi_.store(dbi, std::memory_order_release);
@@ -103,7 +102,7 @@ Status LmdbCollections::AddDatabase(MDB_txn* txn, const std::string& name, MDB_d
     const bool is_new = names_.insert(name).second;
     SB_CHECK(is_new, "a database has one name");
   }
-  std::string reason = ReasonAgainst(flags);
+  std::string reason = LmdbReasonAgainst(flags);
   if (name == kStateName) {
     if (!reason.empty()) {
       return Fail(ErrorCode::kRefused, "database " + name + " is not ours: " + reason);

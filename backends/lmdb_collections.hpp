@@ -20,6 +20,9 @@
 
 namespace switchback {
 
+// Why a database with these flags is not a plain set of records in byte order; "" when it is one.
+std::string LmdbReasonAgainst(unsigned flags);
+
 class LmdbCollections {
  public:
   // No MDB_dbi of LMDB's has this value.

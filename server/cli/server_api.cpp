@@ -107,6 +107,33 @@ Result<Json> ServerApi::Send(std::string_view method, std::string_view path, con
   return ReadAnswer(*answer);
 }
 
+Result<Json> ServerApi::SendConditional(std::string_view method, std::string_view path,
+                                        const Json& body, std::chrono::milliseconds timeout) const {
+  auto answer = client_.Send(method, path, JsonText(body), timeout);
+  if (!answer) return Fail(answer.error());
+  if (answer->status == 412) answer->status = 200;
+  return ReadAnswer(*answer);
+}
+
+Result<std::string> ServerApi::GetBytes(std::string_view path,
+                                        std::chrono::milliseconds timeout) const {
+  auto answer = client_.Send("GET", path, "", timeout);
+  if (!answer) return Fail(answer.error());
+  if (answer->status >= 300) return Fail(ErrorOfProblem(answer->status, answer->body));
+  return std::move(answer->body);
+}
+
+Result<unsigned> ServerApi::PutBytes(std::string_view path, std::string_view bytes,
+                                     std::string_view if_none_match,
+                                     std::chrono::milliseconds timeout) const {
+  const HttpContent content{bytes, "application/octet-stream", if_none_match};
+  auto answer = client_.Send("PUT", path, content, timeout);
+  if (!answer) return Fail(answer.error());
+  if (answer->status >= 300 && answer->status != 412)
+    return Fail(ErrorOfProblem(answer->status, answer->body));
+  return answer->status;
+}
+
 Status ServerApi::Follow(const std::string& path, const std::string& last_event_id,
                          const std::function<void(std::string_view)>& on_bytes,
                          const std::function<bool()>& is_over) const {

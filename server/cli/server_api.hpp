@@ -47,6 +47,18 @@ class ServerApi {
   Result<nlohmann::ordered_json> Send(
       std::string_view method, std::string_view path, const nlohmann::ordered_json& body,
       std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
+  // An answer as it is, whatever its type. Error statuses are Errors, as with Get.
+  Result<std::string> GetBytes(std::string_view path,
+                               std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
+  // Sends bytes as they are, with the header If-None-Match unless it is "". Gives the status: 412
+  // is no Error here, other error statuses are, as with Send.
+  Result<unsigned> PutBytes(std::string_view path, std::string_view bytes,
+                            std::string_view if_none_match,
+                            std::chrono::milliseconds timeout = std::chrono::seconds(60)) const;
+  // As Send, but a condition that does not hold (412) is no Error: the problem document is given.
+  Result<nlohmann::ordered_json> SendConditional(
+      std::string_view method, std::string_view path, const nlohmann::ordered_json& body,
+      std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
   // The events behind `last_event_id` ("" = from now on), as HttpClient::Follow. Errors: as Get.
   Status Follow(const std::string& path, const std::string& last_event_id,
                 const std::function<void(std::string_view)>& on_bytes,

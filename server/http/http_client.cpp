@@ -242,11 +242,13 @@ Result<HttpUrl> ParseHttpUrl(std::string_view url) {
 }
 
 Result<HttpAnswer> HttpClient::Send(std::string_view method, std::string_view path,
-                                    std::string_view body,
+                                    const HttpContent& content,
                                     std::chrono::milliseconds timeout) const {
   Request request = NewRequest(url_, token_, method, path);
-  request.set(http::field::content_type, "application/json");
-  request.body() = std::string(body);
+  request.set(http::field::content_type, std::string(content.type));
+  if (!content.if_none_match.empty())
+    request.set(http::field::if_none_match, std::string(content.if_none_match));
+  request.body() = std::string(content.body);
   request.prepare_payload();
 
   Exchange exchange(timeout);

@@ -31,6 +31,13 @@ struct HttpUrl {
 // brackets. Error: kInvalidArgument.
 Result<HttpUrl> ParseHttpUrl(std::string_view url);
 
+// What is sent besides method and path.
+struct HttpContent {
+  std::string_view body = {};
+  std::string_view type = "application/json";
+  std::string_view if_none_match = {};  // the header of that name; "" = none
+};
+
 struct HttpAnswer {
   unsigned status = 0;
   std::string body;
@@ -47,7 +54,12 @@ class HttpClient {
   // '/'. A body is sent as JSON. An error status is an answer, not an Error. Errors: kUnavailable
   // (nobody listens, name unknown, time is up, the connection broke), kTooLarge.
   Result<HttpAnswer> Send(std::string_view method, std::string_view path, std::string_view body,
-                          std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
+                          std::chrono::milliseconds timeout = std::chrono::seconds(30)) const {
+    return Send(method, path, HttpContent{body}, timeout);
+  }
+  // The same, with a body of any type.
+  Result<HttpAnswer> Send(std::string_view method, std::string_view path,
+                          const HttpContent& content, std::chrono::milliseconds timeout) const;
 
   // Gets a body that goes on: gives each piece to `on_bytes`, until the server ends it or
   // `is_over`, asked several times a second, says so. The body of an error status is in the answer
