@@ -35,6 +35,8 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddVerifyCommand(app, exit_code);
   AddSchemaCommand(app, exit_code);
   AddSqlCommand(app, exit_code);
+  AddExportCommand(app, exit_code);
+  AddImportCommand(app, exit_code);
   AddBackupCommand(app, exit_code);
   AddRestoreCommand(app, exit_code);
   AddRollbackCommand(app, exit_code);

@@ -16,15 +16,23 @@ std::string ProgressBar(double percent, std::string_view text, std::size_t width
 }
 
 void Progress::Show(double percent, std::string_view text, SteadyTime now) {
+  ShowLine(ProgressBar(percent, text), fmt::format("{:.1f} %  {}", percent, text), now);
+}
+
+void Progress::ShowText(std::string_view text, SteadyTime now) {
+  ShowLine(std::string(text), std::string(text), now);
+}
+
+void Progress::ShowLine(const std::string& bar, const std::string& line, SteadyTime now) {
   if (is_terminal_) {
     // Back to the line's start, draw, and erase what a longer line left behind.
-    out_ << "\r" << ProgressBar(percent, text) << "\x1b[K" << std::flush;
+    out_ << "\r" << bar << "\x1b[K" << std::flush;
     is_line_open_ = true;
     return;
   }
   if (last_plain_ && now - *last_plain_ < kPlainProgressInterval) return;
   last_plain_ = now;
-  out_ << fmt::format("{:.1f} %  {}\n", percent, text) << std::flush;
+  out_ << line << "\n" << std::flush;
 }
 
 void Progress::Finish() {

@@ -28,10 +28,14 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Show(double percent, std::string_view text, SteadyTime now);
+  // The same where nobody knows a percentage.
+  void ShowText(std::string_view text, SteadyTime now);
   // Ends the bar's line. Harmless more than once.
   void Finish();
 
  private:
+  void ShowLine(const std::string& bar, const std::string& line, SteadyTime now);
+
   std::ostream& out_;
   const bool is_terminal_;
   bool is_line_open_ = false;
