@@ -115,9 +115,11 @@ Result<Json> ServerApi::SendConditional(std::string_view method, std::string_vie
   return ReadAnswer(*answer);
 }
 
-Result<std::string> ServerApi::GetBytes(std::string_view path,
-                                        std::chrono::milliseconds timeout) const {
-  auto answer = client_.Send("GET", path, "", timeout);
+Result<std::string> ServerApi::GetBytes(std::string_view path, std::chrono::milliseconds timeout,
+                                        std::string_view accept) const {
+  HttpContent content;
+  content.accept = accept;
+  auto answer = client_.Send("GET", path, content, timeout);
   if (!answer) return Fail(answer.error());
   if (answer->status >= 300) return Fail(ErrorOfProblem(answer->status, answer->body));
   return std::move(answer->body);

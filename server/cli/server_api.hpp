@@ -47,9 +47,10 @@ class ServerApi {
   Result<nlohmann::ordered_json> Send(
       std::string_view method, std::string_view path, const nlohmann::ordered_json& body,
       std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
-  // An answer as it is, whatever its type. Error statuses are Errors, as with Get.
-  Result<std::string> GetBytes(std::string_view path,
-                               std::chrono::milliseconds timeout = std::chrono::seconds(30)) const;
+  // An answer as it is, of the type that `accept` asks for ("" = whatever). Error statuses are
+  // Errors, as with Get.
+  Result<std::string> GetBytes(std::string_view path, std::chrono::milliseconds timeout,
+                               std::string_view accept = {}) const;
   // Sends bytes as they are, with the header If-None-Match unless it is "". Gives the status: 412
   // is no Error here, other error statuses are, as with Send.
   Result<unsigned> PutBytes(std::string_view path, std::string_view bytes,

@@ -248,6 +248,7 @@ Result<HttpAnswer> HttpClient::Send(std::string_view method, std::string_view pa
   request.set(http::field::content_type, std::string(content.type));
   if (!content.if_none_match.empty())
     request.set(http::field::if_none_match, std::string(content.if_none_match));
+  if (!content.accept.empty()) request.set(http::field::accept, std::string(content.accept));
   request.body() = std::string(content.body);
   request.prepare_payload();
 

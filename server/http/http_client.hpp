@@ -36,6 +36,7 @@ struct HttpContent {
   std::string_view body = {};
   std::string_view type = "application/json";
   std::string_view if_none_match = {};  // the header of that name; "" = none
+  std::string_view accept = {};         // the same
 };
 
 struct HttpAnswer {

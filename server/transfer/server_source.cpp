@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/text.hpp"
+#include "flags/strict_json.hpp"
 #include "server/http/query.hpp"
 #include "server/transfer/export_source.hpp"
+#include "server/transfer/jsonl_codec.hpp"
 
 namespace switchback {
 namespace {
@@ -36,18 +39,18 @@ class ServerSource final : public ExportSource {
   Status ForEach(const std::string& collection, const std::string& prefix,
                  const Visitor& visit) override {
     const std::string root = "/v1/collections/" + collection + "/records";
-    std::string path = root + "?prefix=" + PercentEncode(prefix) + "&limit=" + kPageLimit +
-                       "&values=true" + RoleParameter('&');
+    std::string path =
+        root + "?prefix=" + PercentEncode(prefix) + "&limit=" + kPageLimit + RoleParameter('&');
     while (!path.empty()) {
-      const auto text = api_.GetBytes(path, kPageTimeMax);
-      if (!text) return Fail(text.error());
-      // Not the strict parser: a page is large, and our own server made it.
-      const auto page = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-      if (!page.is_object() || !page.contains("records")) return Strange();
-      for (const auto& record : page["records"])
-        SB_RETURN_IF_ERROR(VisitRecord(root, record, visit));
-      const auto next = page.find("next");
-      path = next != page.end() && next->is_string() ? next->get<std::string>() : "";
+      const auto page = api_.GetBytes(path, kPageTimeMax, "application/x-ndjson");
+      if (!page) return Fail(page.error());
+      path.clear();
+      std::string_view rest = *page;
+      while (!rest.empty()) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        SB_RETURN_IF_ERROR(VisitLine(root, line, visit, path));
+      }
     }
     return {};
   }
@@ -58,25 +61,28 @@ class ServerSource final : public ExportSource {
   }
 
  private:
-  // The bytes of `name`, or of its base64 form; nullopt when neither is there.
-  static std::optional<std::string> BytesOf(const nlohmann::json& record, const char* name) {
-    if (const auto text = record.find(name); text != record.end() && text->is_string())
-      return text->get<std::string>();
-    const auto encoded = record.find(std::string(name) + "_base64");
-    if (encoded == record.end() || !encoded->is_string()) return std::nullopt;
-    return DecodeBase64(encoded->get_ref<const std::string&>());
+  // A record; or a value that is got by itself; or, at the end, the path of the next page.
+  Status VisitLine(const std::string& root, std::string_view line, const Visitor& visit,
+                   std::string& next) {
+    const bool is_next = line.starts_with("{\"next\":");
+    if (!is_next && !line.starts_with("{\"is_left_out\":")) {
+      const auto record = ParseJsonLine(line, "");
+      return record ? visit(record->key, record->value) : Status(Strange());
+    }
+    const auto document = ParseStrictJson(line);
+    if (!document) return Strange();
+    if (is_next) {
+      next = document->value("next", "");
+      return {};
+    }
+    const auto key = DecodeBase64(document->value("key_base64", ""));
+    return key ? VisitLarge(root, *key, visit) : Status(Strange());
   }
 
-  Status VisitRecord(const std::string& root, const nlohmann::json& record, const Visitor& visit) {
-    const auto key = BytesOf(record, "key");
-    if (!key) return Strange();
-    if (!record.value("is_left_out", false)) {
-      const auto value = BytesOf(record, "value");
-      return value ? visit(*key, *value) : Status(Strange());
-    }
+  Status VisitLarge(const std::string& root, const std::string& key, const Visitor& visit) {
     const auto value =
-        api_.GetBytes(root + "/" + PercentEncode(*key) + RoleParameter('?'), kPageTimeMax);
-    if (value) return visit(*key, *value);
+        api_.GetBytes(root + "/" + PercentEncode(key) + RoleParameter('?'), kPageTimeMax);
+    if (value) return visit(key, *value);
     // Deleted since the page was made.
     return value.error().code == ErrorCode::kNotFound ? Status() : Status(Fail(value.error()));
   }

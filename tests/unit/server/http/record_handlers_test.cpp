@@ -251,6 +251,26 @@ TEST_F(RecordHandlersTest, ListsValuesWhenAsked) {
   EXPECT_EQ(full["next"], nullptr);
 }
 
+TEST_F(RecordHandlersTest, ListsLinesForWhoeverAcceptsThem) {
+  Ask("PUT", "/v1/collections/users/records/a", "1");
+  Ask("PUT", "/v1/collections/users/records/b%FF", std::string("\0", 1));
+  Ask("PUT", "/v1/collections/users/records/c", std::string((1u << 20) + 1, 'x'));
+  const Headers accept{{"accept", "application/x-ndjson"}};
+
+  const HttpResponse first = Ask("GET", "/v1/collections/users/records?limit=2", "", accept);
+  const HttpResponse second =
+      Ask("GET", "/v1/collections/users/records?limit=2&cursor=Yv8%3D", "", accept);
+
+  EXPECT_EQ(first.content_type, "application/x-ndjson");
+  EXPECT_EQ(
+      first.body,
+      "{\"collection\":\"users\",\"key\":\"a\",\"value\":\"1\"}\n"
+      "{\"collection\":\"users\",\"key_base64\":\"Yv8=\",\"value_base64\":\"AA==\"}\n"
+      "{\"next\":\"/v1/collections/users/records?prefix=&cursor=Yv8%3D&limit=2&values=true\"}\n");
+  EXPECT_EQ(second.body, "{\"is_left_out\":true,\"key_base64\":\"Yw==\"}\n");
+  EXPECT_EQ(Ask("GET", "/v1/collections/nobody/records", "", accept).body, "");
+}
+
 TEST_F(RecordHandlersTest, LeavesLargeValuesOutOfLists) {
   Ask("PUT", kAlice, std::string(kRecordListValueBytesMax + 1, 'x'));
 
