@@ -26,9 +26,9 @@ struct ImporterOptions {
   std::size_t batch_count_max = 1000;  // 1..kImportBatchCountMax
   bool is_bad_skipped = false;         // lines that are wrong do not end it
   // Told of each line that is wrong, with its text as in the file ("" when it is too long).
-  std::function<void(std::uint64_t line, const Error& error, std::string_view text)> on_bad;
-  std::function<void()> on_batch;    // after each batch; "" = nobody
-  std::function<bool()> is_stopped;  // asked after each batch
+  std::function<void(std::uint64_t line, const Error& error, std::string_view text)> on_bad = {};
+  std::function<void()> on_batch = {};    // after each batch
+  std::function<bool()> is_stopped = {};  // asked after each batch
 };
 
 // One thread, for one Run. Memory: one batch.

@@ -181,15 +181,14 @@ class TransferTest(harness.ServerTest):
         self.assertEqual(list(self.directory.glob("*.tmp")), [])
 
     def test_a_full_disk_leaves_nothing(self):
-        if not harness.is_root():
-            self.not_run("no root: no small disk can be mounted")
-            self.skipTest("no root")
         server = self.server().start()
         self.fill(server, {"c": {b"%d" % i: os.urandom(100_000) for i in range(30)}})
         disk = self.path("disk")
         disk.mkdir()
-        harness.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk)
-        self.addCleanup(harness.run, "umount", disk)
+        if harness.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk, check=False).returncode != 0:
+            self.not_run("cannot mount a small tmpfs")
+            self.skipTest("cannot mount a small tmpfs")
+        self.addCleanup(harness.run, "umount", "-l", disk, check=False)
         done = self.run_cli("export", "--url", server.url(), "--output", disk / "out.jsonl", code=1)
         self.assertIn(b"the disk is full", done.stderr)
         self.assertEqual(list(disk.iterdir()), [])
