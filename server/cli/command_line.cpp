@@ -29,6 +29,7 @@ void AddCommands(CLI::App& app, int& exit_code) {
   AddServeCommand(app, exit_code);
   AddFlagsCommand(app, exit_code);
   AddStatusCommand(app, exit_code);
+  AddTopCommand(app, exit_code);
   AddEventsCommand(app, exit_code);
   AddMigrateCommand(app, exit_code);
   AddRolloutCommand(app, exit_code);

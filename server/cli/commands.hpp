@@ -11,6 +11,7 @@ namespace switchback {
 void AddServeCommand(CLI::App& app, int& exit_code);
 void AddFlagsCommand(CLI::App& app, int& exit_code);
 void AddStatusCommand(CLI::App& app, int& exit_code);
+void AddTopCommand(CLI::App& app, int& exit_code);
 void AddEventsCommand(CLI::App& app, int& exit_code);
 void AddMigrateCommand(CLI::App& app, int& exit_code);
 void AddRolloutCommand(CLI::App& app, int& exit_code);
