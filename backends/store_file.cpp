@@ -94,7 +94,8 @@ Status CheckFreeList(MDB_env* env, MDB_txn* txn) {
   return {};
 }
 
-Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::CopyStep& step) {
+Result<StoreFileReport> InspectLmdb(const std::string& path, StoreFileCheck check,
+                                    const ReadView::CopyStep& step) {
   auto env = OpenMdbFileReadOnly(path);
   if (!env) return Fail(env.error());
   MDB_txn* begun = nullptr;
@@ -111,6 +112,7 @@ Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::Cop
   if (!stamped) return Fail(stamped.error());
   report.state = std::move(stamped->state);
   report.is_foreign = stamped->commit_id != 0 && mdb_txn_id(txn.get()) != stamped->commit_id;
+  if (check == StoreFileCheck::kState) return report;
   std::vector<std::string> names = collections.Names();
   StepCounter counter(step);
   if (collections.main_dbi() != LmdbCollections::kNone)
@@ -132,6 +134,14 @@ Result<StoreFileReport> InspectLmdb(const std::string& path, const ReadView::Cop
   return report;
 }
 
+Status CheckSqlite(sqlite3* db, const std::string& path, StoreFileCheck check) {
+  auto checked = QuerySqliteText(
+      db, check == StoreFileCheck::kQuick ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)");
+  if (!checked) return Fail(checked.error());
+  if (*checked == "ok") return {};
+  return Fail(ErrorCode::kCorruption, path + ": " + *checked);
+}
+
 Result<StoreFileReport> InspectSqlite(const std::string& path, StoreFileCheck check,
                                       const ReadView::CopyStep& step) {
   SqliteOptions options;
@@ -142,11 +152,7 @@ Result<StoreFileReport> InspectSqlite(const std::string& path, StoreFileCheck ch
   {
     auto db = OpenSqliteReader(options);
     if (!db) return Fail(db.error());
-    auto checked =
-        QuerySqliteText(db->get(), check == StoreFileCheck::kQuick ? "PRAGMA quick_check(1)"
-                                                                   : "PRAGMA integrity_check(1)");
-    if (!checked) return Fail(checked.error());
-    if (*checked != "ok") return Fail(ErrorCode::kCorruption, path + ": " + *checked);
+    if (check != StoreFileCheck::kState) SB_RETURN_IF_ERROR(CheckSqlite(db->get(), path, check));
     SB_RETURN_IF_ERROR(database->tables.Load(db->get()));
     auto versions = ReadSchemaVersions(db->get());
     if (!versions) return Fail(versions.error());
@@ -158,6 +164,7 @@ Result<StoreFileReport> InspectSqlite(const std::string& path, StoreFileCheck ch
   auto state = view.State();
   if (!state) return Fail(state.error());
   report.state = *std::move(state);
+  if (check == StoreFileCheck::kState) return report;
   auto digests = DigestCollections(view, catalog, step);
   if (!digests) return Fail(digests.error());
   report.collections = *std::move(digests);
@@ -191,7 +198,7 @@ Result<std::vector<CollectionDigest>> DigestCollections(ReadView& view, Collecti
 
 Result<StoreFileReport> InspectStoreFile(std::string_view engine, const std::string& path,
                                          StoreFileCheck check, const ReadView::CopyStep& step) {
-  if (engine == "lmdb") return InspectLmdb(path, step);
+  if (engine == "lmdb") return InspectLmdb(path, check, step);
   if (engine == "sqlite") return InspectSqlite(path, check, step);
   return Fail(ErrorCode::kUnsupported, "a file of the engine '" + std::string(engine) + "'");
 }

@@ -21,6 +21,7 @@ struct StoreFileReport {
 };
 
 enum class StoreFileCheck : std::uint8_t {
+  kState,     // that it opens, and where it stands; no collections in the report
   kQuick,     // structure and every record
   kThorough,  // SQLite: besides, whether indexes and tables agree
 };

@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 
+#include "backends/store_file.hpp"
 #include "common/result.hpp"
 #include "rollback/backup_directory.hpp"
 #include "rollback/backup_progress.hpp"
@@ -90,7 +91,7 @@ class Restore {
                         const std::string& path, BackupProgress& progress);
   // `is_for_both`: the other half is made from it.
   Status UnpackHalf(const BackupManifest& manifest, const BackupHalf& half, const std::string& path,
-                    bool is_for_both, BackupProgress& progress) const;
+                    StoreFileCheck check, bool is_for_both, BackupProgress& progress) const;
   Status CheckAfterwards(const std::string& generation) const;
 
   DbService& service_;

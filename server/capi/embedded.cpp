@@ -141,7 +141,7 @@ bool Embedded::WantsUnified() const {
   if (!flags) return false;
   FlagSnapshot snapshot;
   snapshot.flags = *flags;
-  return snapshot.unified().share() > 0;
+  return snapshot.may_go_to_unified();
 }
 
 // In the order of Server::Stop, for its reasons. What Open did not come to is null.
