@@ -388,10 +388,11 @@ std::vector<TopLine> TopFrame(const TopSample* sample, const TopView& view) {
     lines = TitleLines(sample, view);
     if (sample != nullptr) Append(lines, Body(*sample, view), false);
   }
-  const std::size_t footer = view.has_keys ? 1 : 0;
-  if (view.rows > footer && lines.size() > view.rows - footer) lines.resize(view.rows - footer);
-  if (view.has_keys && view.rows > 1) {
-    lines.resize(std::max(lines.size(), view.rows - footer));
+  const bool has_footer = view.has_keys && view.rows > 1;
+  const std::size_t body_rows = has_footer ? view.rows - 1 : view.rows;
+  if (view.rows > 0 && lines.size() > body_rows) lines.resize(body_rows);
+  if (has_footer) {
+    lines.resize(body_rows);
     Add(lines, "q quit  p pause  s sort  r role  ? help", TopStyle::kHead);
   }
   for (TopLine& line : lines) line.text = Clean(line.text, view.columns);
