@@ -322,6 +322,23 @@ class TransferTest(harness.ServerTest):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(self.assert_equal_stores(server)["c"], {b"k%d" % i: b"v%d" % i for i in range(count)})
 
+    def test_killed_without_a_server(self):
+        count = 60_000
+        file = self.lines("in.jsonl", count)
+        server = self.server().start()
+        server.migrate()
+        self.assertEqual(server.stop(), 0)
+        log = server.data / "gen-1" / "log"
+        for round_number in range(2):
+            client = subprocess.Popen([harness.BINARY, "import", str(file), "--data-dir", str(server.data), "--batch", "50"],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            before = sum(path.stat().st_mtime_ns for path in log.iterdir())
+            harness.wait_until("it writes", lambda: sum(path.stat().st_mtime_ns for path in log.iterdir()) != before)
+            client.kill()
+            self.assertEqual(client.wait(), -signal.SIGKILL, round_number)
+        self.run_cli("import", file, "--data-dir", server.data, "--on-conflict", "fail")
+        self.assertEqual(self.assert_equal_stores(server)["c"], {b"k%d" % i: b"v%d" % i for i in range(count)})
+
     def test_ctrl_c_ends_it_behind_a_batch(self):
         server = self.server().start()
         reading, writing = os.pipe()
