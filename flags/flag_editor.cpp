@@ -88,7 +88,9 @@ Status ChangeFlagdFlag(Json& flag, const FlagRule& rule, bool enabled,
   }
   constexpr std::uint32_t kSharesPerPercent = kShareTotal / 100;
   const std::uint32_t unit = part % kSharesPerPercent == 0 ? kSharesPerPercent : 1;
-  flag["targeting"] = {{"fractional", {{*on, part / unit}, {*off, (kShareTotal - part) / unit}}}};
+  flag["targeting"] = {
+      {"fractional", Json::array({Json::array({*on, part / unit}),
+                                  Json::array({*off, (kShareTotal - part) / unit})})}};
   return {};
 }
 

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 // A rule may refer to one that refers to others: it must not grow without end.
 constexpr std::size_t kRulePartsMax = 10'000;
 // So many keys are asked to tell roughly how many are on.
-constexpr std::uint32_t kSampleKeys = 1'000;
+constexpr std::uint32_t kSampleKeys = 500;
 
 tl::unexpected<Error> Invalid(std::string message) {
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
@@ -175,7 +175,7 @@ bool IsDefaultTrue(const FlagdDefinition& definition) {
 }  // namespace
 
 bool IsFlagdFlag(const Json& value) {
-  return value.is_object() && (value.contains("variants") || value.contains("state"));
+  return value.is_object() && value.contains("variants");
 }
 
 FlagdDefinition ReadFlagdFlag(const std::string& name, const Json& value, const Json& document) {

@@ -19,8 +19,8 @@ namespace {
 
 // One transaction of each store. Scattered effects touch nearly every page of a store in each of
 // them, so few large ones cost less than many; twice this is in memory.
-constexpr std::size_t kRoundBytesMax = 4 * kSegmentBytesMax;
-constexpr std::size_t kRoundRecordCountMax = 8 * kSegmentRecordCountMax;
+constexpr std::size_t kRoundBytesMax = 8 * kSegmentBytesMax;
+constexpr std::size_t kRoundRecordCountMax = 16 * kSegmentRecordCountMax;
 
 std::string Reach(const std::vector<LogPiece>& pieces) {
   if (pieces.empty()) return "there is no log of the past";

@@ -10,8 +10,8 @@
 namespace switchback {
 
 // One evaluation visits at most so many rules, what it makes counted in: loops within loops must
-// end before whoever reads a record has waited noticeably (some 10 ms).
-inline constexpr std::size_t kLogicStepsMax = 100'000;
+// end before whoever reads a record has waited noticeably (some milliseconds).
+inline constexpr std::size_t kLogicStepsMax = 10'000;
 
 // Whether `rule` can be evaluated at all. kInvalidArgument: it names an operator that does not
 // exist, or an object in it is no rule.

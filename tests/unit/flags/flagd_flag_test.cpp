@@ -126,17 +126,17 @@ TEST(FlagdForm, RefusesWhatItCannotEvaluate) {
               HasSubstr("refers to itself"));
   EXPECT_THAT(Refusal(Document(R"({"if": [true, "maybe"]})")), HasSubstr("maybe"));
   std::string twice = R"("a0": [1])";
-  for (int i = 1; i < 40; ++i)
+  for (int i = 1; i < 18; ++i)
     twice += R"(, "a)" + std::to_string(i) + R"(": [{"$ref": "a)" + std::to_string(i - 1) +
              R"("}, {"$ref": "a)" + std::to_string(i - 1) + R"("}])";
   EXPECT_THAT(
-      Refusal(Document(R"({"!!": {"$ref": "a39"}})", R"(, "$evaluators": {)" + twice + "}")),
+      Refusal(Document(R"({"!!": {"$ref": "a17"}})", R"(, "$evaluators": {)" + twice + "}")),
       HasSubstr("too many parts"));
   const auto member = [](const std::string& members) {
     return R"({"flags": {"USE_UNIFIED_DB_SERVICE": {)" + members + "}}}";
   };
   EXPECT_THAT(Refusal(member(R"("state": "ON", "variants": {})")), HasSubstr("\"state\""));
-  EXPECT_THAT(Refusal(member(R"("state": "ENABLED")")), HasSubstr("\"variants\""));
+  EXPECT_THAT(Refusal(member(R"("state": "ENABLED")")), HasSubstr("\"enabled\" is missing"));
   EXPECT_THAT(
       Refusal(member(R"("state": "ENABLED", "variants": {"on": true}, "defaultVariant": "x")")),
       HasSubstr("\"x\""));

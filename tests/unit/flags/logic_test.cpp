@@ -24,6 +24,10 @@ struct Case {
   const char* expected;
 };
 
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.rule;
+}
+
 class LogicTable : public testing::TestWithParam<Case> {};
 
 TEST_P(LogicTable, GivesWhatTheReferenceGives) {
@@ -69,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"and":[1,"",3]})", "{}", "\"\""}, Case{R"({"and":[1,3]})", "{}", "3"},
         Case{R"({"or":[0,"",3]})", "{}", "3"}, Case{R"({"or":[0,false]})", "{}", "false"},
         Case{R"({"!":[[]]})", "{}", "true"}, Case{R"({"!":"0"})", "{}", "false"},
-        Case{R"({"!!":[{"a":1,"b":2}]})", "{}", "true"}));
+        Case{R"({"!!":[{"var":"o"}]})", R"({"o":{}})", "true"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Arithmetic, LogicTable,
