@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "common/check.hpp"
 #include "common/file.hpp"
@@ -26,19 +27,20 @@ constexpr int kEndSignal = SIGUSR2;
 // terminal's Ctrl-C may reach a script's child by two ways.
 constexpr std::chrono::milliseconds kSameSignal{500};
 
-sigset_t StopSignals() {
+sigset_t StopSignals(StopSignal::Hangup hangup) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, kEndSignal);
+  if (hangup == StopSignal::Hangup::kIsHandled) sigaddset(&signals, SIGHUP);
   return signals;
 }
 
 }  // namespace
 
-StopSignal::StopSignal() {
-  const sigset_t signals = StopSignals();
+StopSignal::StopSignal(Hangup hangup) : hangup_(hangup) {
+  const sigset_t signals = StopSignals(hangup_);
   SB_CHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0, "signals can be blocked");
   // A client that has gone must be an error of its socket, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
@@ -53,14 +55,14 @@ StopSignal::~StopSignal() {
   pthread_kill(thread_.native_handle(), kEndSignal);
   thread_.join();
   // What came for this object and was not taken must not stop the next one.
-  const sigset_t signals = StopSignals();
+  const sigset_t signals = StopSignals(hangup_);
   const timespec no_wait{};
   while (sigtimedwait(&signals, nullptr, &no_wait) > 0) {
   }
 }
 
 void StopSignal::Run() {
-  const sigset_t signals = StopSignals();
+  const sigset_t signals = StopSignals(hangup_);
   std::chrono::steady_clock::time_point first;
   while (true) {
     int signal = 0;
@@ -69,6 +71,10 @@ void StopSignal::Run() {
     const MutexLock lock(mutex_);
     if (is_ending_) return;
     if (signal == kEndSignal) continue;
+    if (signal == SIGHUP) {
+      if (!has_come_ && on_hangup_) on_hangup_();
+      continue;
+    }
     if (has_come_) {
       if (now - first < kSameSignal) continue;
       LogWarning("second signal: stopping at once");
@@ -92,6 +98,11 @@ bool StopSignal::WaitFor(std::chrono::milliseconds duration) {
     if (!changed_.WaitUntil(mutex_, deadline)) return has_come_;
   }
   return true;
+}
+
+void StopSignal::OnHangup(std::function<void()> handle) {
+  const MutexLock lock(mutex_);
+  on_hangup_ = std::move(handle);
 }
 
 bool StopSignal::has_come() const {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,10 +16,12 @@ namespace switchback {
 
 // SIGTERM and SIGINT as a condition to wait for. Make one before any other thread is started: the
 // signals are blocked from then on, for threads made later as well. The first signal ends Wait, a
-// second one, more than half a second later, ends the process at once with exit code 1.
+// second one, more than half a second later, ends the process at once with exit code 1. SIGHUP does
+// what OnHangup says, if it is told anything; else it ends the process as ever.
 class StopSignal {
  public:
-  StopSignal();
+  enum class Hangup : std::uint8_t { kEnds, kIsHandled };
+  explicit StopSignal(Hangup hangup = Hangup::kEnds);
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
@@ -25,6 +29,9 @@ class StopSignal {
   // Blocks until the first signal has come; at once when it has already.
   void Wait() SB_EXCLUDES(mutex_);
   [[nodiscard]] bool has_come() const SB_EXCLUDES(mutex_);
+  // Called for each SIGHUP from now on until the first stop signal, on a thread of this object,
+  // with its lock held: Wait returns after it.
+  void OnHangup(std::function<void()> handle) SB_EXCLUDES(mutex_);
   // Returns false when `duration` passed without a signal.
   bool WaitFor(std::chrono::milliseconds duration) SB_EXCLUDES(mutex_);
 
@@ -35,6 +42,8 @@ class StopSignal {
   CondVar changed_;
   bool has_come_ SB_GUARDED_BY(mutex_) = false;
   bool is_ending_ SB_GUARDED_BY(mutex_) = false;
+  std::function<void()> on_hangup_ SB_GUARDED_BY(mutex_);
+  const Hangup hangup_;
   std::thread thread_;
 };
 

@@ -361,6 +361,13 @@ ServerCounters Server::Counters() const {
   return counters;
 }
 
+void Server::ReadFilesAgain() {
+  LogInfo(
+      "SIGHUP: the flags are read again; tokens and certificates are, by themselves, when they "
+      "change");
+  if (auto read = watcher_->ReloadNow(); !read) LogWarning("flags: {}", read.error().message);
+}
+
 Endpoints Server::endpoints() const {
   return {ReachableHost(config_.bind_address),
           resp_->port(),
@@ -435,7 +442,7 @@ int RunServer(const ServerConfig& config, const std::function<void(const Endpoin
     return ExitCode(error.code);
   };
   if (auto set = SetFailpointsFromEnvironment(); !set) return fail(set.error());
-  StopSignal stop;
+  StopSignal stop(StopSignal::Hangup::kIsHandled);
   RaiseFileLimit();
   auto server = Server::Start(config);
   if (!server) {
@@ -448,6 +455,7 @@ int RunServer(const ServerConfig& config, const std::function<void(const Endpoin
           HttpUrlOf(endpoints), config.service.data_dir);
   NotifyServiceManager("READY=1");
   const std::unique_ptr<Watchdog> watchdog = StartWatchdog((*server)->service(), endpoints);
+  stop.OnHangup([&server] { (*server)->ReadFilesAgain(); });
   on_ready(endpoints);
   stop.Wait();
   LogInfo("stopping: answering what is in flight");

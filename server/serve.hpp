@@ -47,6 +47,9 @@ class Server {
   Status Stop();
 
   [[nodiscard]] Endpoints endpoints() const;
+  // What SIGHUP asks for: the flags file is read now. Tokens and certificates are looked at once a
+  // second anyway.
+  void ReadFilesAgain();
   [[nodiscard]] DbService& service() { return *service_; }
 
  private:

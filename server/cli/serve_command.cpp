@@ -89,7 +89,8 @@ constexpr const char* kFooter =
     "  switchback serve --data-dir /var/lib/app --legacy /var/lib/app-old/data.mdb\n"
     "  switchback serve --config /etc/switchback.json --port 0 --http-port 0\n"
     "\n"
-    "SIGTERM and SIGINT stop it after answering what is in flight; a second one stops it at once.";
+    "SIGTERM and SIGINT stop it after answering what is in flight; a second one stops it at once.\n"
+    "SIGHUP reads the flags file again, which happens by itself when it changes.";
 
 }  // namespace
 

@@ -52,6 +52,21 @@ class Stopping(harness.ServerTest):
             self.assertEqual(content[b"k%d" % i], b"v%d" % i)
         self.assertFalse((server.data / "endpoints.json").exists())
 
+    def test_sighup_reads_the_flags_and_stops_nothing(self):
+        server = self.server().start()
+        server.write_flags(False)
+        harness.wait_until("the file is read", lambda: server.http(
+            "GET", "/v1/flags")[1]["revision"] == 1)
+        before = server.http("GET", "/v1/flags")[1]["load_count"]
+        for _ in range(3):
+            server.process.send_signal(signal.SIGHUP)
+        harness.wait_until("the flags are read again", lambda: server.http(
+            "GET", "/v1/flags")[1]["load_count"] > before)
+        self.assertIn("SIGHUP: the flags are read again", server.log_tail())
+        self.assertEqual(server.redis().ping(), True)
+        server.process.send_signal(signal.SIGHUP)
+        self.assertEqual(server.stop(), 0)
+
     def test_a_stop_and_a_start_keep_everything(self):
         server = self.server().start()
         server.redis().mset({f"k{i}": i for i in range(1000)})
