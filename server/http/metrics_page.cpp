@@ -328,7 +328,13 @@ void AddNotifications(PrometheusText& text, const std::vector<SinkStatus>& sinks
   for (const SinkStatus& sink : sinks) text.Sample(sink.waiting, {{"sink", sink.name}});
 }
 
-void AddProcess(PrometheusText& text, const ProcessStats& process) {
+void AddProcess(PrometheusText& text, const ProcessStats& process, const std::string& log_id) {
+  // OpenTelemetry's resource, by the names that its collectors look for (source: "Prometheus and
+  // OpenMetrics Compatibility", resource attributes; "Resource semantic conventions", service).
+  text.Begin("target_info", kGauge, "Always 1; what the labels say is true of every metric here.");
+  text.Sample(std::uint64_t{1}, {{"service_name", "switchback"},
+                                 {"service_version", kVersion},
+                                 {"service_instance_id", log_id}});
   text.Begin("switchback_build_info", kGauge, "Always 1; the version is in the label.");
   text.Sample(std::uint64_t{1}, {{"version", kVersion}});
   text.Begin("process_cpu_seconds_total", kCounter, "Total user and system CPU time in seconds.");
@@ -360,7 +366,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddRollout(text, input.rollout);
   AddGuard(text, input.guard);
   AddNotifications(text, input.notifications);
-  AddProcess(text, input.process);
+  AddProcess(text, input.process, input.status.log_id);
   return text.Take();
 }
 
