@@ -71,11 +71,14 @@ Result<std::string> VariantOf(const Json& flag, bool value) {
 Status ChangeFlagdFlag(Json& flag, const FlagRule& rule, bool enabled,
                        std::optional<std::uint32_t> share) {
   flag["state"] = enabled ? "ENABLED" : "DISABLED";
-  if (!enabled && !share) return {};
-  if (rule.is_targeted())
+  if (rule.is_targeted()) {
+    // The way back is never refused, and on again means what it meant before.
+    if (!enabled || !share) return {};
     return Fail(ErrorCode::kRefused,
                 "the flag goes by a targeting rule of its own, which a share would replace: change "
                 "the file by hand");
+  }
+  if (!enabled && !share) return {};
   const auto on = VariantOf(flag, true);
   if (!on) return Fail(on.error());
   const auto off = VariantOf(flag, false);

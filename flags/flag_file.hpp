@@ -18,7 +18,8 @@ Result<FlagMap> LoadFlagFile(const std::string& path);
 struct FlagChange {
   bool enabled = false;
   // 0..100 with up to three decimals. Absent: an enabled flag is on for everybody, whatever the
-  // file said before; a disabled one keeps the percentage that it has.
+  // file said before, but one with a targeting rule goes by it again; a disabled one keeps the
+  // percentage, or the rule, that it has.
   std::optional<double> percentage = std::nullopt;
   // Asked before anything is changed, with the flag as the file holds it at that moment (null: it
   // holds none), while other callers wait. An error leaves the file alone and is the answer.

@@ -19,9 +19,10 @@ constexpr std::size_t kTextMax = 2000;
 std::string Describe(const FlagSnapshot& flags) {
   std::string text;
   for (const auto& [name, rule] : flags.flags) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
-                        rule.share() == 0 ? "off" : FormatPercentage(rule.share()) + " %");
-    if (rule.is_targeted()) text += " by a rule";
+    const bool is_by_rule = rule.is_targeted() && rule.MayBeOn();
+    const std::string share = rule.share() == 0 ? "off" : FormatPercentage(rule.share()) + " %";
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", name, is_by_rule ? "by a rule" : share);
     if (!rule.allow().empty() || !rule.deny().empty()) text += " with lists";
   }
   if (text.size() > kTextMax) text = text.substr(0, kTextMax) + "...";

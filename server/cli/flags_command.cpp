@@ -44,7 +44,10 @@ bool IsUnreachable(const Error& error) {
 void PrintFlag(const Json& flag) {
   const bool enabled = flag.value("enabled", false);
   std::cout << flag.value("name", "") << "  " << (enabled ? "on" : "off");
-  if (enabled) std::cout << "  " << FormatPercent(flag.value("percentage", 100.0)) << " %";
+  const bool has_rule = flag.contains("targeting");
+  if (enabled)
+    std::cout << (has_rule ? "  about " : "  ") << FormatPercent(flag.value("percentage", 100.0))
+              << (has_rule ? " % by a rule" : " %");
   if (flag.contains("effective_percentage") &&
       flag.value("effective_percentage", 0.0) != flag.value("desired_percentage", 0.0))
     std::cout << "  (in effect: " << FormatPercent(flag.value("effective_percentage", 0.0))

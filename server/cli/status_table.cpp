@@ -34,6 +34,15 @@ class View {
                ? fmt::format("{}", fmt::join(json_.get<std::vector<std::string>>(), ", "))
                : "";
   }
+  // Of an object of percentages by name: "messages 100 %, users 5 %".
+  [[nodiscard]] std::string Shares() const {
+    std::string text;
+    if (!json_.is_object()) return text;
+    for (const auto& share : json_.items())
+      text += fmt::format("{}{} {} %", text.empty() ? "" : ", ", share.key(),
+                          FormatPercent(View(share.value()).Number()));
+    return text;
+  }
   [[nodiscard]] bool IsTrue() const { return json_.is_boolean() && json_.get<bool>(); }
 
  private:
@@ -52,7 +61,9 @@ std::string RoutingLines(const View& routing) {
   if (routing["is_refused"].IsTrue()) text += ": REFUSED";
   const std::string reason = routing["reason"].Text();
   if (!reason.empty()) text += ": " + reason;
+  const std::string overrides = routing["overrides"].Shares();
   return Line("routing", text) +
+         (overrides.empty() ? "" : Line("", "with flags of their own: " + overrides)) +
          Line("", fmt::format("{} flips since start", routing["flips"].Count()));
 }
 

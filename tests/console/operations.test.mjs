@@ -167,6 +167,30 @@ test("a flag is changed, is in the history with who and why, and a key is explai
   await page.context().close();
 });
 
+test("a flag that goes by a rule shows it, and is turned off without losing it", async () => {
+  const file = (await server.get("/v1/flags")).file;
+  const targeting = { if: [{ starts_with: [{ var: "targetingKey" }, "tenant-a"] }, "on", "off"] };
+  const flag = { state: "ENABLED", variants: { on: true, off: false }, defaultVariant: "off", targeting };
+  fs.writeFileSync(file, JSON.stringify({ flags: { BY_RULE: flag } }));
+  await until("the rule is read", async () => (await server.get("/v1/flags")).flags.some((one) => one.targeting));
+  const page = await open(browser, server);
+  await page.show("flags");
+  await page.getByText("by a rule", { exact: true }).click();
+  await page.getByText("starts_with").waitFor();
+  await page.getByRole("button", { name: "Change BY_RULE" }).click();
+  const dialog = page.getByRole("dialog");
+  assert.equal(await dialog.getByLabel("Share of the keys").count(), 0);
+  await dialog.getByLabel("On").uncheck();
+  await dialog.getByLabel("Why").fill("back");
+  await dialog.getByRole("button", { name: "Change it" }).click();
+  await page.getByText("The flag is changed.").waitFor();
+  const { flags } = JSON.parse(fs.readFileSync(file, "utf8"));
+  assert.deepEqual(flags.BY_RULE, { ...flag, state: "DISABLED" });
+  fs.writeFileSync(file, "{}");
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 test("history: an operation, a note, files for others, intact", async () => {
   const page = await open(browser, server);
   await page.show("history");

@@ -179,6 +179,8 @@ class Ofrep(harness.ServerTest):
             query = f"/v1/flags/{harness.FLAG}/explain?key=k1&collection={collection}"
             self.assertEqual(server.http("GET", query)[1]["store"], store)
         self.assertEqual(server.status()["stage"], "live")
+        self.assertIn("with flags of their own: messages 100 %",
+                      server.cli("status", "--data-dir", server.data).stdout)
         # One command brings all of them back.
         server.cli("rollback", "now", "--reason", "test", "--data-dir", server.data)
         harness.wait_until("the file says off", lambda: json.loads(

@@ -9,13 +9,21 @@ import { act, badge, button, check, facts, field, head, load, notice, panel, tab
 const UNIFIED = "USE_UNIFIED_DB_SERVICE";
 const path = (name) => `/v1/flags/${encodeURIComponent(name)}`;
 
+// A flagd rule that is more than a share.
+const rule = (row) =>
+  h("details", {}, h("summary", {}, "by a rule"), h("pre", { class: "small" }, JSON.stringify(row.targeting, null, 1)));
+
 function flagsTable(list, change) {
   return table(
     "Flags",
     [
       { name: "Flag", head: true, cell: (row) => h("code", {}, row.name) },
       { name: "Set to", cell: (row) => (row.enabled ? badge("on", "good") : badge("off", "")) },
-      { name: "Share", number: true, cell: (row) => percent(row.percentage) },
+      {
+        name: "Share",
+        number: true,
+        cell: (row) => (row.targeting ? [`about ${percent(row.percentage)}, `, rule(row)] : percent(row.percentage)),
+      },
       { name: "Asked", number: true, cell: (row) => percent(row.desired_percentage) },
       { name: "In effect", number: true, cell: (row) => percent(row.effective_percentage) },
       { name: "Always on, never on", cell: (row) => `${row.allow?.join(", ") || "–"}; ${row.deny?.join(", ") || "–"}` },
@@ -43,7 +51,7 @@ async function change(row) {
     title: `Change ${row.name}`,
     action: "Change it",
     kind: "main",
-    fields: { enabled, share, ...(row.name === UNIFIED && { unverified }) },
+    fields: { enabled, ...(!row.targeting && { share }), ...(row.name.startsWith(UNIFIED) && { unverified }) },
     reason: true,
     body: [
       h(
@@ -51,6 +59,7 @@ async function change(row) {
         {},
         "In force as soon as it is answered. Both stores hold every write: the way back is this dialog again.",
       ),
+      row.targeting && notice("", "Its rule stays as it is: a share in its place is for the file."),
       row.allow?.length + row.deny?.length > 0 && notice("", "Its lists stay as they are."),
     ],
   });
@@ -58,7 +67,7 @@ async function change(row) {
   await act("The flag is changed.", () =>
     put(path(row.name), {
       enabled: answer.enabled,
-      percentage: Number(answer.share),
+      ...(!row.targeting && { percentage: Number(answer.share) }),
       reason: answer.reason,
       actor: actor(),
       ...(answer.unverified && { allow_unverified: true }),

@@ -63,6 +63,9 @@ function cards() {
         h("h2", {}, "Answered by SQLite"),
         h("p", { class: "big" }, percent(routing.effective_percentage)),
         h("p", { class: "muted" }, `The flag asks for ${percent(routing.desired_percentage)}.`),
+        Object.entries(routing.overrides ?? {}).map(([collection, of]) =>
+          h("p", { class: "muted" }, h("code", {}, collection), ` has a flag of its own: ${percent(of)}.`),
+        ),
         routing.reason && notice("warn", routing.reason),
         routing.hold_reason && routing.hold_reason !== routing.reason && notice("bad", routing.hold_reason),
       ),

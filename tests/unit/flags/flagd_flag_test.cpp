@@ -267,6 +267,11 @@ TEST_F(FlagdFileTest, DoesNotReplaceARuleByAShare) {
   ASSERT_TRUE(Set({.enabled = false}));
   EXPECT_FALSE(InFile().MayBeOn());
   EXPECT_THAT(ReadAll(path_), HasSubstr("starts_with"));
+  ASSERT_TRUE(Set({.enabled = true}));
+  EXPECT_TRUE(InFile().Decide("a1"));
+  EXPECT_FALSE(InFile().Decide("b1"));
+  ASSERT_TRUE(Set({.enabled = false, .percentage = 5}));
+  EXPECT_TRUE(InFile().is_targeted());
 }
 
 TEST_F(FlagdFileTest, ARollbackTurnsOverridesOffAsWell) {
