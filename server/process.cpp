@@ -72,6 +72,7 @@ void StopSignal::Run() {
     if (is_ending_) return;
     if (signal == kEndSignal) continue;
     if (signal == SIGHUP) {
+      if (!on_hangup_) has_hung_up_ = true;
       if (!has_come_ && on_hangup_) on_hangup_();
       continue;
     }
@@ -103,6 +104,7 @@ bool StopSignal::WaitFor(std::chrono::milliseconds duration) {
 void StopSignal::OnHangup(std::function<void()> handle) {
   const MutexLock lock(mutex_);
   on_hangup_ = std::move(handle);
+  if (std::exchange(has_hung_up_, false) && !has_come_) on_hangup_();
 }
 
 bool StopSignal::has_come() const {

@@ -29,8 +29,8 @@ class StopSignal {
   // Blocks until the first signal has come; at once when it has already.
   void Wait() SB_EXCLUDES(mutex_);
   [[nodiscard]] bool has_come() const SB_EXCLUDES(mutex_);
-  // Called for each SIGHUP from now on until the first stop signal, on a thread of this object,
-  // with its lock held: Wait returns after it.
+  // Called for each SIGHUP until the first stop signal, on a thread of this object, with its lock
+  // held: Wait returns after it. For those that came before, once, and at once.
   void OnHangup(std::function<void()> handle) SB_EXCLUDES(mutex_);
   // Returns false when `duration` passed without a signal.
   bool WaitFor(std::chrono::milliseconds duration) SB_EXCLUDES(mutex_);
@@ -42,6 +42,7 @@ class StopSignal {
   CondVar changed_;
   bool has_come_ SB_GUARDED_BY(mutex_) = false;
   bool is_ending_ SB_GUARDED_BY(mutex_) = false;
+  bool has_hung_up_ SB_GUARDED_BY(mutex_) = false;  // before there was somebody to tell
   std::function<void()> on_hangup_ SB_GUARDED_BY(mutex_);
   const Hangup hangup_;
   std::thread thread_;
