@@ -5,17 +5,17 @@
 #include <utility>
 #include <variant>
 
-#include "server/http/console_files.hpp"
 #include "common/log.hpp"
 #include "flags/strict_json.hpp"
 #include "server/http/actor.hpp"
+#include "server/http/console_files.hpp"
 #include "server/http/handlers.hpp"
 #include "server/http/idempotency.hpp"
 #include "server/http/openapi/openapi.hpp"
 #include "server/http/problem.hpp"
-#include "server/safety.hpp"
 #include "server/http/request_id.hpp"
 #include "server/http/route_rules.hpp"
+#include "server/safety.hpp"
 
 namespace switchback {
 namespace {
@@ -219,20 +219,11 @@ void AddRecordRoutes(const ControlPlaneParts& parts, const RecordParts& records,
   add("POST", "/v1/collections/{collection}/batch", kRecordBatchBytesMax, HandleRecordBatch);
 }
 
-// Every route there is. `parts` and `is_stopping` are those of the control plane itself.
-std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& records,
-                          const std::atomic<bool>& is_stopping) {
+// The routes of the flags, for people and for applications.
+std::vector<Route> FlagRoutes(const ControlPlaneParts& parts) {
   using Request = const HttpRequest&;
   using Parameters = const PathParameters&;
-  std::vector<Route> routes{
-      Open({"GET", "/healthz", [](Request, Parameters) { return HandleHealth(); }}),
-      Open({"GET", "/readyz",
-            [&](Request, Parameters) { return HandleReady(parts, is_stopping.load()); }}),
-      Open({"GET", "/openapi.json", [](Request, Parameters) { return HandleOpenApi(); }}),
-      {"GET", "/metrics", [&](Request, Parameters) { return HandleMetrics(parts); }},
-      {"GET", "/v1/status", [&](Request, Parameters) { return HandleStatus(parts); }},
-      Blocking({"GET", "/v1/events",
-                [&](Request request, Parameters) { return HandleEvents(parts, request); }}),
+  return {
       {"GET", "/v1/flags", [&](Request, Parameters) { return HandleFlagList(parts); }},
       {"GET", "/v1/flags/{name}",
        [&](Request, Parameters path) { return HandleFlagGet(parts, path[0]); }},
@@ -240,8 +231,9 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
        [&](Request request, Parameters path) {
          return HandleFlagExplain(parts, path[0], request.query);
        }},
-      {"POST", "/ofrep/v1/evaluate/flags",
-       [&](Request request, Parameters) { return HandleOfrepFlags(parts, request); }},
+      // Many rules may take a while.
+      Blocking({"POST", "/ofrep/v1/evaluate/flags",
+                [&](Request request, Parameters) { return HandleOfrepFlags(parts, request); }}),
       {"POST", "/ofrep/v1/evaluate/flags/{key}",
        [&](Request request, Parameters path) {
          return HandleOfrepFlag(parts, path[0], request.body);
@@ -250,6 +242,14 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
                 [&](Request request, Parameters path) {
                   return HandleFlagPut(parts, path[0], request.body);
                 }}),
+  };
+}
+
+// The routes of the migration.
+std::vector<Route> MigrationRoutes(const ControlPlaneParts& parts) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  return {
       {"GET", "/v1/migration", [&](Request, Parameters) { return HandleMigrationGet(parts); }},
       Blocking(
           {"POST", "/v1/migration/start",
@@ -273,10 +273,14 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
       Blocking(
           {"POST", "/v1/legacy/accept",
            [&](Request request, Parameters) { return HandleAcceptLegacy(parts, request.body); }}),
-      Blocking({"POST", "/v1/drain",
-                [&](Request request, Parameters) {
-                  return HandleDrain(parts, is_stopping, request.body);
-                }}),
+  };
+}
+
+// The routes of the schema and of queries.
+std::vector<Route> SchemaRoutes(const ControlPlaneParts& parts) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  return {
       Blocking({"GET", "/v1/schema", [&](Request, Parameters) { return HandleSchemaGet(parts); }}),
       Blocking({"POST", "/v1/schema/up",
                 [&](Request request, Parameters) { return HandleSchemaUp(parts, request.body); }}),
@@ -291,6 +295,30 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
       Blocking({"POST", "/v1/query",
                 [&](Request request, Parameters) { return HandleQuery(parts, request); }}),
   };
+}
+
+// Every route there is. `parts` and `is_stopping` are those of the control plane itself.
+std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& records,
+                          const std::atomic<bool>& is_stopping) {
+  using Request = const HttpRequest&;
+  using Parameters = const PathParameters&;
+  std::vector<Route> routes{
+      Open({"GET", "/healthz", [](Request, Parameters) { return HandleHealth(); }}),
+      Open({"GET", "/readyz",
+            [&](Request, Parameters) { return HandleReady(parts, is_stopping.load()); }}),
+      Open({"GET", "/openapi.json", [](Request, Parameters) { return HandleOpenApi(); }}),
+      {"GET", "/metrics", [&](Request, Parameters) { return HandleMetrics(parts); }},
+      {"GET", "/v1/status", [&](Request, Parameters) { return HandleStatus(parts); }},
+      Blocking({"GET", "/v1/events",
+                [&](Request request, Parameters) { return HandleEvents(parts, request); }}),
+      Blocking({"POST", "/v1/drain",
+                [&](Request request, Parameters) {
+                  return HandleDrain(parts, is_stopping, request.body);
+                }}),
+  };
+  for (auto* more : {&FlagRoutes, &MigrationRoutes, &SchemaRoutes}) {
+    for (Route& route : more(parts)) routes.push_back(std::move(route));
+  }
   AddVerifyRoutes(parts, routes);
   AddNotificationRoutes(parts, routes);
   AddBackupRoutes(parts, routes);
