@@ -113,6 +113,34 @@ TEST(ReaderGate, HandlesDropBehindTheClosedGateAndAtTheEnd) {
 }
 
 // The gate's purpose: what the owner changes behind it is never seen half changed.
+// A reader raises its flag before it sees that the gate is closed, and the owner may see that. It
+// takes some 30 ns, hence the many rounds.
+TEST(ReaderGate, HandlesDropWhileReadersKnockAtTheClosedGate) {
+  ReaderGate gate;
+  std::atomic<bool> is_done{false};
+  const auto read = [&] {
+    FakeReader reader(gate);
+    while (!is_done.load(std::memory_order_relaxed)) {
+      if (gate.Enter(reader)) gate.Leave(reader);
+    }
+  };
+  std::thread one(read);
+  std::thread two(read);
+  FakeReader parked(gate);
+
+  constexpr int kRounds = 500'000;
+  for (int i = 0; i < kRounds; ++i) {
+    const ClosedGate closed(gate, std::chrono::seconds(60));
+    ASSERT_TRUE(closed.status().has_value());
+    gate.DropAllHandles();
+  }
+  is_done = true;
+  one.join();
+  two.join();
+
+  EXPECT_EQ(parked.drop_count, kRounds);
+}
+
 TEST(ReaderGate, NoReaderIsInsideWhileItIsClosed) {
   ReaderGate gate;
   int first = 0;  // plain on purpose: ThreadSanitizer sees any overlap
