@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <tuple>
 
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
+#include "common/remove_tree.hpp"
 
 namespace switchback {
 namespace {
@@ -20,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
+constexpr std::size_t kIdTimeBytes = 16;  // 20260101T120000Z
 
 // Opens `name` beneath `directory` and follows no symbolic link on the way.
 Result<UniqueFd> OpenBeneath(int directory, const std::string& name, int flags) {
@@ -41,11 +44,15 @@ Status CheckId(const std::string& id) {
   return Fail(ErrorCode::kInvalidArgument, "that is no id of a backup");
 }
 
-Status RemoveTree(const std::string& path) {
-  std::error_code error;
-  fs::remove_all(path, error);  // follows no symbolic links
-  if (error) return FailErrno("remove " + path, error.value());
-  return {};
+// An id has the second, and then digits that say nothing.
+bool IsNewer(const BackupEntry& a, const BackupEntry& b) {
+  const auto place = [](const BackupEntry& entry) {
+    const auto& manifest = entry.manifest;
+    return std::tuple(std::string_view(entry.id).substr(0, kIdTimeBytes),
+                      manifest ? manifest->epoch : 0, manifest ? manifest->sequence : 0,
+                      std::string_view(entry.id));
+  };
+  return place(a) > place(b);
 }
 
 }  // namespace
@@ -121,8 +128,7 @@ Result<std::vector<BackupEntry>> BackupDirectory::List() const {
     if (entry) entries.push_back(*std::move(entry));
   }
   if (error) return FailErrno("list " + path_, error.value());
-  std::sort(entries.begin(), entries.end(),
-            [](const BackupEntry& a, const BackupEntry& b) { return a.id > b.id; });
+  std::sort(entries.begin(), entries.end(), IsNewer);
   return entries;
 }
 

@@ -37,7 +37,7 @@ class BackupDirectory {
   // Makes it (mode 0700) unless `must_exist`: kNotFound then.
   static Result<BackupDirectory> Open(const std::string& path, bool must_exist = false);
 
-  // The newest id first.
+  // The newest first; of the same second the one that stands at the later batch.
   [[nodiscard]] Result<std::vector<BackupEntry>> List() const;
   // kNotFound. Damage is no error.
   [[nodiscard]] Result<BackupEntry> Load(const std::string& id) const;

@@ -11,6 +11,7 @@
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 #include "common/log.hpp"
+#include "common/remove_tree.hpp"
 #include "service/db_service_impl.hpp"
 #include "service/recovery.hpp"
 
@@ -79,8 +80,7 @@ Status DbServiceImpl::RemoveUnusedGenerations() {
       const bool is_log = file.path().filename().string().rfind("log-", 0) == 0;
       if (is_log && options_.take_log_file) options_.take_log_file(file.path());
     }
-    std::filesystem::remove_all(path, error);
-    if (error) return Fail(ErrorCode::kIo, "remove " + path + ": " + error.message());
+    SB_RETURN_IF_ERROR(RemoveTree(path));
     LogInfo("generation {} was removed", name);
   }
   return {};

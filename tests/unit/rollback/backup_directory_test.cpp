@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/file.hpp"
 #include "rollback/backup_codec.hpp"
 #include "tests/support/expect_ok.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -91,6 +92,33 @@ TEST_F(BackupDirectoryTest, OneWithoutAManifestIsDamagedAndCountsAsPinned) {
   EXPECT_TRUE(entry.state.is_pinned);
 }
 
+TEST_F(BackupDirectoryTest, OfTheSameSecondTheLaterBatchIsFirst) {
+  const auto publish = [this](const std::string& id, std::uint64_t sequence) {
+    BackupManifest manifest;
+    manifest.id = id;
+    manifest.sequence = sequence;
+    BackupHalf half;
+    half.engine = "lmdb";
+    half.sha256 = half.raw_sha256 = std::string(64, '0');
+    manifest.halves.push_back(half);
+    const std::string path = Must(directory_.Begin(id));
+    Must(WriteFileAtomically(path + "/MANIFEST.json", WriteManifest(manifest)));
+    Must(directory_.Publish(id));
+  };
+  publish("20260101T120000Z-ffff", 1);
+  publish("20260101T120000Z-0000", 2);
+  publish("20260101T120001Z-8888", 0);
+  publish("20260101T120000Z-7777", 3);
+
+  std::vector<std::string> ids;
+  for (const BackupEntry& entry : Must(directory_.List())) {
+    EXPECT_TRUE(entry.manifest) << entry.damage;
+    ids.push_back(entry.id);
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{"20260101T120001Z-8888", "20260101T120000Z-7777",
+                                           "20260101T120000Z-0000", "20260101T120000Z-ffff"}));
+}
+
 TEST(BackupCodec, ABombIsStoppedAtTheLimit) {
   const test::TempDir dir;
   const std::string zeros(8 << 20, '\0');
@@ -110,8 +138,8 @@ TEST(BackupCodec, WhatIsCutShortIsFound) {
   const test::TempDir dir;
   std::ofstream(dir.File("raw"), std::ios::binary) << std::string(300000, 'x');
   const auto step = [](std::uint64_t) { return Status{}; };
-  const FileSum sum = Must(CompressFile(dir.File("raw"), dir.File("packed"), 3, step));
-  fs::resize_file(dir.File("packed"), sum.bytes - 1);
+  Must(CompressFile(dir.File("raw"), dir.File("packed"), 3, step));
+  fs::resize_file(dir.File("packed"), fs::file_size(dir.File("packed")) - 1);
   const UniqueFd file = Must(OpenFile(dir.File("packed"), 0));
 
   EXPECT_TRUE(FailsWith(UnpackFile(file.get(), true, 300000, "", step), ErrorCode::kCorruption));
@@ -126,9 +154,10 @@ TEST(BackupCodec, WhatWasCompressedIsComparedWithItsSource) {
   };
   write(bytes);
   const auto step = [](std::uint64_t) { return Status{}; };
-  const FileSum sum = Must(CompressFile(dir.File("raw"), dir.File("packed"), 3, step));
+  Must(CompressFile(dir.File("raw"), dir.File("packed"), 3, step));
   const UniqueFd file = Must(OpenFile(dir.File("packed"), 0));
-  EXPECT_EQ(Must(CheckUnpacksTo(file.get(), dir.File("raw"), step)), sum);
+  const FileSum sum = Must(CheckUnpacksTo(file.get(), dir.File("raw"), step));
+  EXPECT_EQ(sum, Must(UnpackFile(file.get(), true, bytes.size(), "", step)).packed);
 
   std::string other = bytes;
   other[2'999'999] = 'y';
