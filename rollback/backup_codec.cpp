@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "backends/write_pacer.hpp"
@@ -42,6 +43,23 @@ class Sink {
   std::uint64_t bytes_ = 0;
 };
 
+// Writes what passes to a new file, at the pace of this thread.
+class FileSink final : public Sink {
+ public:
+  explicit FileSink(UniqueFd file) : file_(std::move(file)) {}
+  [[nodiscard]] Status Sync() const {
+    if (::fsync(file_.get()) != 0) return FailErrno("sync a file", errno);
+    return {};
+  }
+
+ private:
+  Status Take(std::string_view bytes, std::uint64_t offset) override {
+    SB_RETURN_IF_ERROR(WriteAt(file_.get(), bytes, offset));
+    return PaceWrite(file_.get(), bytes.size(), offset);
+  }
+  UniqueFd file_;
+};
+
 // Hashes what passes, and writes it where there is a file for it.
 class HashingSink final : public Sink {
  public:
@@ -49,35 +67,21 @@ class HashingSink final : public Sink {
     if (path.empty()) return {};
     auto file = OpenFile(path, O_WRONLY | O_CREAT | O_EXCL);
     if (!file) return Fail(file.error());
-    file_ = *std::move(file);
+    file_.emplace(*std::move(file));
     return {};
   }
   Result<FileSum> Finish() {
-    if (file_.is_open() && ::fsync(file_.get()) != 0) return FailErrno("sync a file", errno);
+    if (file_) SB_RETURN_IF_ERROR(file_->Sync());
     return FileSum{bytes(), hash_.FinishHex()};
   }
 
  private:
-  Status Take(std::string_view bytes, std::uint64_t offset) override {
+  Status Take(std::string_view bytes, std::uint64_t /*offset*/) override {
     hash_.Add(bytes);
-    if (!file_.is_open()) return {};
-    SB_RETURN_IF_ERROR(WriteAt(file_.get(), bytes, offset));
-    return PaceWrite(file_.get(), bytes.size(), offset);
+    return file_ ? file_->Add(bytes) : Status{};
   }
-  UniqueFd file_;
+  std::optional<FileSink> file_;
   Sha256 hash_;
-};
-
-// Writes what passes to a new file, and no more than that.
-class FileSink final : public Sink {
- public:
-  explicit FileSink(UniqueFd file) : file_(std::move(file)) {}
-
- private:
-  Status Take(std::string_view bytes, std::uint64_t offset) override {
-    return WriteAt(file_.get(), bytes, offset);
-  }
-  UniqueFd file_;
 };
 
 // Counts what passes.
@@ -172,12 +176,13 @@ Status ReadThrough(int fd, std::uint64_t bytes_max, Sink& sink, const ReadView::
 
 }  // namespace
 
-Result<FileSum> CompressFile(const std::string& from, const std::string& to, int level,
-                             const ReadView::CopyStep& step) {
+Status CompressFile(const std::string& from, const std::string& to, int level,
+                    const ReadView::CopyStep& step) {
   auto source = OpenFile(from, O_RDONLY);
   if (!source) return Fail(source.error());
-  HashingSink packed;
-  SB_RETURN_IF_ERROR(packed.Open(to));
+  auto file = OpenFile(to, O_WRONLY | O_CREAT | O_EXCL);
+  if (!file) return Fail(file.error());
+  FileSink packed(*std::move(file));
   const std::unique_ptr<ZSTD_CCtx, CompressorFree> context(ZSTD_createCCtx());
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
@@ -200,7 +205,7 @@ Result<FileSum> CompressFile(const std::string& from, const std::string& to, int
     }
     SB_RETURN_IF_ERROR(step(*size));
   }
-  return packed.Finish();
+  return {};
 }
 
 Result<FileSum> CheckUnpacksTo(int fd, const std::string& raw_path,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "migration/journal.hpp"
+#include "rollback/backup_codec.hpp"
 #include "rollback/backup_directory.hpp"
 #include "rollback/backup_target.hpp"
 #include "rollback/backup_transfer.hpp"
@@ -28,7 +29,7 @@ namespace switchback {
 struct BackupManagerOptions {
   std::string directory;
   bool is_compressed = false;  // of backups that are made on time; the default of others
-  int compression_level = 3;
+  int compression_level = kBackupCompressionLevel;
   std::uint64_t bytes_per_second = 0;  // 0 = no limit
   std::uint64_t space_margin_bytes = 64ull << 20;
   std::chrono::seconds interval{0};  // between backups made by themselves; 0 = none
@@ -99,6 +100,9 @@ class BackupManager {
   Status Delete(const std::string& id, const std::string& actor) SB_EXCLUDES(mutex_);
   Status SetPinned(const std::string& id, bool is_pinned, const std::string& actor)
       SB_EXCLUDES(mutex_);
+  // Whether there is a place off the machine, and whether new backups go there by themselves.
+  [[nodiscard]] bool has_target() const { return static_cast<bool>(options_.open_target); }
+  [[nodiscard]] bool is_uploading() const { return options_.is_uploading; }
   // The newest backups at the target; blocks for it. kUnavailable: there is no target.
   [[nodiscard]] Result<RemoteBackups> ListRemote() const;
   // Deletes one at the target, and what was left of an unfinished upload of it. kNotFound;

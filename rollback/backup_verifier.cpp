@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <set>
 
 #include "backends/store_file.hpp"
 #include "common/failpoint.hpp"
+#include "common/remove_tree.hpp"
 #include "rollback/backup_codec.hpp"
 
 namespace switchback {
@@ -26,8 +26,7 @@ class Sandbox {
     return {};
   }
   ~Sandbox() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    if (!path_.empty()) static_cast<void>(RemoveTree(path_));
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 

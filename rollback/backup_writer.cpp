@@ -6,17 +6,17 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
 #include <set>
-#include <thread>
 
 #include "backends/store_file.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
+#include "common/remove_tree.hpp"
 #include "flags/flag_snapshot.hpp"
 #include "rollback/backup_codec.hpp"
 #include "rollback/generation_layout.hpp"
@@ -30,6 +30,11 @@ namespace {
 constexpr std::uint64_t kPasses = 3;
 constexpr std::uint64_t kPassesCompressed = 5;
 
+// What follows it is urgent.
+bool IsAwaited(BackupReason reason) {
+  return reason == BackupReason::kBeforeRestore || reason == BackupReason::kBeforeRollback;
+}
+
 class BackupWriter {
  public:
   BackupWriter(DbService& service, const BackupDirectory& directory, std::string id,
@@ -38,6 +43,7 @@ class BackupWriter {
         directory_(directory),
         request_(request),
         clock_(clock),
+        urgency_(IsAwaited(request.reason) ? Urgency::kAwaited : Urgency::kBackground),
         progress_(progress) {
     manifest_.id = std::move(id);
   }
@@ -60,7 +66,6 @@ class BackupWriter {
     BackupHalf in_manifest;
     StoreFileReport report;
     std::vector<CollectionDigest> source;  // of the snapshot, where there is no other half
-    Status outcome;
   };
 
   Status CheckSpace();
@@ -70,7 +75,9 @@ class BackupWriter {
   Status WriteHalf(Role role, Half& half);
   Status CopyHalf(Role role, Half& half, const std::string& raw_path);
   void HalfIsCopied();
-  Status CompressHalf(Half& half, const std::string& raw_path);
+  Status HashRaw(BackupHalf& half, const std::string& raw_path);
+  Status InspectHalf(Half& half, const std::string& raw_path);
+  Status Compress(BackupHalf& half, const std::string& raw_path, const std::string& path);
   Status CheckHalves();
   Status Finish(SteadyTime started);
 
@@ -78,6 +85,7 @@ class BackupWriter {
   const BackupDirectory& directory_;
   const BackupRequest& request_;
   const Clock& clock_;
+  const Urgency urgency_;
   BackupProgress& progress_;
   BackupManifest manifest_;
   std::string path_;
@@ -140,49 +148,40 @@ void BackupWriter::FillIn() {
 
 Status BackupWriter::WriteHalves() {
   progress_.SetStage("copy");
-  std::vector<std::thread> threads;
-  for (const Role role : kRoles) {
-    if (pinned_.view(role) != nullptr) ++left_to_copy_;
-  }
+  std::vector<std::function<Status()>> copies;
   for (const Role role : kRoles) {
     if (pinned_.view(role) == nullptr) continue;
-    threads.emplace_back([this, role] {
-      YieldToClients(service_, clock_);
-      Half& half = halves_[Index(role)];
-      half.outcome = WriteHalf(role, half);
+    copies.emplace_back([this, role]() -> Status {
+      auto written = WriteHalf(role, halves_[Index(role)]);
+      return written ? written : Fail(WithContext(written.error(), RoleName(role)));
     });
   }
-  for (std::thread& thread : threads) thread.join();
-  for (const Role role : kRoles) {
-    if (!halves_[Index(role)].outcome)
-      return Fail(WithContext(halves_[Index(role)].outcome.error(), RoleName(role)));
-  }
-  return {};
+  left_to_copy_ = static_cast<int>(copies.size());
+  return RunTogether(service_, clock_, urgency_, copies);
 }
 
+// The copy is only read from then on, so that all that is done with it is done at once.
 Status BackupWriter::WriteHalf(Role role, Half& half) {
-  half.in_manifest.role = role;
-  half.in_manifest.engine = EngineOf(role);
-  const std::string raw_path = path_ + "/" + half.in_manifest.FileName();
+  BackupHalf& manifest = half.in_manifest;
+  manifest.role = role;
+  manifest.engine = EngineOf(role);
+  const std::string raw_path = path_ + "/" + manifest.FileName();
   auto copied = CopyHalf(role, half, raw_path);
   HalfIsCopied();
   SB_RETURN_IF_ERROR(copied);
   SB_RETURN_IF_ERROR(Failpoint("backup.copied"));
-  // What is read back now comes from memory; the device has got most of it already.
-  auto file = OpenFile(raw_path, 0);
-  if (!file) return Fail(file.error());
-  auto sums = UnpackFile(file->get(), false, UINT64_MAX, "", progress_.Step());
-  if (!sums) return Fail(sums.error());
-  half.in_manifest.bytes = half.in_manifest.raw_bytes = sums->raw.bytes;
-  half.in_manifest.sha256 = half.in_manifest.raw_sha256 = sums->raw.sha256;
-  SB_RETURN_IF_ERROR(Failpoint("backup.check"));
-  auto report =
-      InspectStoreFile(half.in_manifest.engine, raw_path, StoreFileCheck::kQuick, progress_.Step());
-  if (!report) return Fail(WithContext(report.error(), "check the copy"));
-  half.report = *std::move(report);
-  half.in_manifest.collections = half.report.collections;
-  if (!request_.is_compressed) return SyncFile(raw_path);
-  return CompressHalf(half, raw_path);
+  manifest.is_compressed = request_.is_compressed;
+  const std::string path = path_ + "/" + manifest.FileName();
+  SB_RETURN_IF_ERROR(RunTogether(
+      service_, clock_, urgency_,
+      {[&] { return HashRaw(manifest, raw_path); }, [&] { return InspectHalf(half, raw_path); },
+       [&] {
+         return request_.is_compressed ? Compress(manifest, raw_path, path) : SyncFile(path);
+       }}));
+  if (request_.is_compressed) return RemoveTree(raw_path);
+  manifest.bytes = manifest.raw_bytes;
+  manifest.sha256 = manifest.raw_sha256;
+  return {};
 }
 
 Status BackupWriter::CopyHalf(Role role, Half& half, const std::string& raw_path) {
@@ -190,8 +189,8 @@ Status BackupWriter::CopyHalf(Role role, Half& half, const std::string& raw_path
   SB_RETURN_IF_ERROR(Failpoint("backup.copy"));
   SB_RETURN_IF_ERROR(view.CopyTo(raw_path, progress_.Step()));
   if (pinned_.view(Other(role)) == nullptr) {
-    auto digests =
-        DigestCollections(view, service_.catalog(), [](std::uint64_t) { return Status{}; });
+    auto digests = DigestCollections(view, service_.catalog(),
+                                     [this](std::uint64_t) { return progress_.Advance(0); });
     if (!digests) return Fail(digests.error());
     half.source = *std::move(digests);
   }
@@ -205,25 +204,46 @@ void BackupWriter::HalfIsCopied() {
   progress_.SetStage("check");
 }
 
-Status BackupWriter::CompressHalf(Half& half, const std::string& raw_path) {
-  BackupHalf& manifest = half.in_manifest;
-  manifest.is_compressed = true;
-  const std::string path = path_ + "/" + manifest.FileName();
+// What is read back comes from memory; the device has got most of it already.
+Status BackupWriter::HashRaw(BackupHalf& half, const std::string& raw_path) {
+  auto file = OpenFile(raw_path, 0);
+  if (!file) return Fail(file.error());
+  auto sums = UnpackFile(file->get(), false, UINT64_MAX, "", progress_.Step());
+  if (!sums) return Fail(sums.error());
+  half.raw_bytes = sums->raw.bytes;
+  half.raw_sha256 = sums->raw.sha256;
+  return {};
+}
+
+Status BackupWriter::InspectHalf(Half& half, const std::string& raw_path) {
+  SB_RETURN_IF_ERROR(Failpoint("backup.check"));
+  auto report =
+      InspectStoreFile(half.in_manifest.engine, raw_path, StoreFileCheck::kQuick, progress_.Step());
+  if (!report) return Fail(WithContext(report.error(), "check the copy"));
+  half.report = *std::move(report);
+  half.in_manifest.collections = half.report.collections;
+  return {};
+}
+
+// The sum is that of what is read back, and that unpacks to the copy.
+Status BackupWriter::Compress(BackupHalf& half, const std::string& raw_path,
+                              const std::string& path) {
   SB_RETURN_IF_ERROR(Failpoint("backup.compress"));
   progress_.SetStage("compress");
-  auto packed = CompressFile(raw_path, path, request_.compression_level, progress_.Step());
-  if (!packed) return Fail(packed.error());
-  manifest.bytes = packed->bytes;
-  manifest.sha256 = packed->sha256;
+  SB_RETURN_IF_ERROR(CompressFile(raw_path, path, request_.compression_level, progress_.Step()));
   auto file = OpenFile(path, 0);
   if (!file) return Fail(file.error());
-  const auto read_back = CheckUnpacksTo(file->get(), raw_path, progress_.Step());
-  if (!read_back) return Fail(read_back.error());
-  if (*read_back != *packed)
-    return Fail(ErrorCode::kCorruption, "what was compressed reads back as something else");
-  std::error_code ignored;
-  std::filesystem::remove(raw_path, ignored);
-  return SyncFile(path);
+  Result<FileSum> packed = FileSum{};
+  SB_RETURN_IF_ERROR(RunTogether(service_, clock_, urgency_,
+                                 {[&] { return SyncFile(path); },
+                                  [&]() -> Status {
+                                    packed =
+                                        CheckUnpacksTo(file->get(), raw_path, progress_.Step());
+                                    return packed ? Status{} : Fail(packed.error());
+                                  }}));
+  half.bytes = packed->bytes;
+  half.sha256 = packed->sha256;
+  return {};
 }
 
 // By I2 both halves are fold(effects 1..sequence).

@@ -3,13 +3,15 @@
 // (1) The stores are pinned at one sequence and copied at the same time, each by a thread of its
 // own; they go on as soon as both are copied. (2) Each copy is read back: its checksum, the
 // engine's own check, and a digest of every collection; two halves are compared with each other, a
-// single one with its source. (3) Files, manifest and directory are synced; one rename makes it a
-// backup. A crash before that leaves <id>.tmp, which counts for nothing.
+// single one with its source. Meanwhile it is synced, or compressed and what that made read back.
+// (3) Manifest and directory are synced; one rename makes it a backup. A crash before that leaves
+// <id>.tmp, which counts for nothing.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "rollback/backup_codec.hpp"
 #include "rollback/backup_directory.hpp"
 #include "rollback/backup_progress.hpp"
 #include "service/db_service.hpp"
@@ -22,7 +24,7 @@ struct BackupRequest {
   std::string actor;
   std::string software;  // version of this program
   bool is_compressed = false;
-  int compression_level = 3;
+  int compression_level = kBackupCompressionLevel;
   std::uint64_t space_margin_bytes = 64ull << 20;  // left free beside the backup
   std::chrono::milliseconds pin_wait_max{30000};
 };

@@ -128,8 +128,9 @@ Result<bool> LogArchive::ArchiveOne() {
     const std::string to = options_.directory + "/" + ArchiveName(*piece);
     const std::string temporary = to + std::string(kTemporarySuffix);
     ::unlink(temporary.c_str());
-    const auto packed = CompressFile(path, temporary, options_.compression_level,
-                                     [](std::uint64_t) { return Status{}; });
+    Status packed = CompressFile(path, temporary, options_.compression_level,
+                                 [](std::uint64_t) { return Status{}; });
+    if (packed) packed = SyncFile(temporary);
     if (!packed) {
       ::unlink(temporary.c_str());
       return Fail(packed.error());

@@ -13,6 +13,7 @@
 #include "common/failpoint.hpp"
 #include "common/file.hpp"
 #include "common/log.hpp"
+#include "common/remove_tree.hpp"
 #include "migration/journal.hpp"
 #include "rollback/backup_codec.hpp"
 #include "rollback/generation_layout.hpp"
@@ -40,8 +41,7 @@ class UnusedGeneration {
  public:
   explicit UnusedGeneration(std::string path) : path_(std::move(path)) {}
   ~UnusedGeneration() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    if (!path_.empty()) static_cast<void>(RemoveTree(path_));
   }
   UnusedGeneration(const UnusedGeneration&) = delete;
   UnusedGeneration& operator=(const UnusedGeneration&) = delete;
@@ -392,27 +392,22 @@ Status Restore::BuildStores(const RestoreRequest& request, const BackupManifest&
                             const std::string& path, BackupProgress& progress) {
   progress.SetStage("unpack");
   SB_RETURN_IF_ERROR(MakeDirectories(path + "/legacy"));
-  std::array<Status, kRoleCount> outcomes;
-  std::vector<std::thread> threads;
   // The checksum says that every byte is what it was when the backup was verified; then there is
   // no need to read each record once more.
   const auto entry = directory_.Load(manifest.id);
   const bool is_verified = entry && entry->is_verified();
   const StoreFileCheck check = is_verified ? StoreFileCheck::kState : StoreFileCheck::kQuick;
   progress.SetTotal(manifest.bytes() * (is_verified ? 1 : 2));
+  std::vector<std::function<Status()>> halves;
   for (const BackupHalf& half : manifest.halves) {
     if (request.from && half.role != *request.from) continue;
-    threads.emplace_back([&, role = half.role, wanted = &half] {
-      YieldToClients(service_, clock_);
-      outcomes[Index(role)] = UnpackHalf(manifest, *wanted, StoreFilePath(path, role), check,
-                                         request.from.has_value(), progress);
+    halves.emplace_back([&, role = half.role, wanted = &half]() -> Status {
+      auto unpacked = UnpackHalf(manifest, *wanted, StoreFilePath(path, role), check,
+                                 request.from.has_value(), progress);
+      return unpacked ? unpacked : Fail(WithContext(unpacked.error(), RoleName(role)));
     });
   }
-  for (std::thread& thread : threads) thread.join();
-  for (const Role role : kRoles) {
-    if (!outcomes[Index(role)])
-      return Fail(WithContext(outcomes[Index(role)].error(), RoleName(role)));
-  }
+  SB_RETURN_IF_ERROR(RunTogether(service_, clock_, Urgency::kAwaited, halves));
   if (!request.from) return {};
   const Role made = Other(*request.from);
   progress.SetStage("copy");

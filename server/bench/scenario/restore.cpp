@@ -123,7 +123,7 @@ Status RestoreScenario::MeasureUnderLoad() {
   plan.workload = FindWorkload('A');
   plan.distribution = Distribution::kUniform;
   plan.value_bytes = options_.value_bytes;
-  plan.threads = options_.threads;
+  plan.threads = options_.writers;  // so many that one that waits makes no other one wait
   plan.rate = 2000;
   plan.turn = 1;  // a write must not wait while its thread holds a snapshot
   plan.seed = options_.seed;
@@ -149,8 +149,8 @@ Status RestoreScenario::MeasureUnderLoad() {
   const double megabytes = static_cast<double>(backup_.bytes()) / 1e6;
   report_.figures.push_back({"restore: both stores", megabytes, "MB", {}, true, ""});
   report_.figures.push_back({"restore, under load", Median(restores_), "s", {}, false, ""});
-  report_.figures.push_back({"restore, under load: speed", megabytes / Median(restores_), "MB/s",
-                             {}, true, ""});
+  report_.figures.push_back(
+      {"restore, under load: speed", megabytes / Median(restores_), "MB/s", {}, true, ""});
   report_.figures.push_back({"longest wait of a request for a restore, median", Median(restore_ms),
                              "ms", kPauseGoalMs, false, ""});
   report_.figures.push_back({"longest wait of a request for an undo, median", Median(undo_ms), "ms",
