@@ -21,10 +21,13 @@ constexpr std::size_t kSalvagedValueBytesMax = 1u << 30;
 // Keys go one way only: a damaged page may lead in a circle, or elsewhere.
 class RecordCheck {
  public:
-  explicit RecordCheck(bool is_backward) : is_backward_(is_backward) {}
+  explicit RecordCheck(const SalvageStart& start)
+      : is_backward_(start.is_backward), last_(start.key) {}
   Status Check(std::string_view key, std::string_view value) {
-    const bool is_first = last_.empty();
-    const bool is_in_order = is_first || (is_backward_ ? key < last_ : key > last_);
+    const bool is_start = is_first_ && !is_backward_ && key == last_;
+    const bool is_in_order =
+        last_.empty() || is_start || (is_backward_ ? key < last_ : key > last_);
+    is_first_ = false;
     if (key.empty() || key.size() > kKeyBytesMax || value.size() > kSalvagedValueBytesMax ||
         !is_in_order)
       return Fail(ErrorCode::kCorruption, "what is read is no record");
@@ -34,6 +37,7 @@ class RecordCheck {
 
  private:
   const bool is_backward_;
+  bool is_first_ = true;
   std::string last_;
 };
 
@@ -67,16 +71,27 @@ bool IsDatabase(MDB_txn* txn, std::string_view key, std::string_view value) {
   return OpenDatabase(txn, std::string(key).c_str()).has_value();
 }
 
-Status WalkLmdb(MDB_txn* txn, MDB_dbi dbi, bool is_backward, const SalvageTake& take) {
+// To the first record of a walk. An MDB error.
+int MoveTo(MDB_cursor* cursor, const SalvageStart& start, MDB_val& key, MDB_val& value) {
+  if (start.key.empty())
+    return mdb_cursor_get(cursor, &key, &value, start.is_backward ? MDB_LAST : MDB_FIRST);
+  key = ToMdb(start.key);
+  const int error = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+  if (!start.is_backward || (error != MDB_SUCCESS && error != MDB_NOTFOUND)) return error;
+  return mdb_cursor_get(cursor, &key, &value, error == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
+}
+
+Status WalkLmdb(MDB_txn* txn, MDB_dbi dbi, const SalvageStart& start, const SalvageTake& take) {
   MDB_cursor* opened = nullptr;
   int error = mdb_cursor_open(txn, dbi, &opened);
   if (error != MDB_SUCCESS) return FailMdb("scan", error);
   const MdbCursorHandle cursor(opened);
-  RecordCheck check(is_backward);
+  RecordCheck check(start);
   MDB_val key{};
   MDB_val value{};
-  const MDB_cursor_op step = is_backward ? MDB_PREV : MDB_NEXT;
-  while ((error = mdb_cursor_get(cursor.get(), &key, &value, step)) == MDB_SUCCESS) {
+  const MDB_cursor_op step = start.is_backward ? MDB_PREV : MDB_NEXT;
+  for (error = MoveTo(cursor.get(), start, key, value); error == MDB_SUCCESS;
+       error = mdb_cursor_get(cursor.get(), &key, &value, step)) {
     SB_RETURN_IF_ERROR(check.Check(FromMdb(key), FromMdb(value)));
     SB_RETURN_IF_ERROR(take(FromMdb(key), FromMdb(value)));
   }
@@ -92,7 +107,7 @@ Status LmdbNames(const std::string& path,
   auto main = OpenDatabase(txn, nullptr);
   if (!main) return Fail(main.error());
   SB_RETURN_IF_ERROR(take(kMainCollectionName));
-  return WalkLmdb(txn, *main, false, [&](std::string_view key, std::string_view value) -> Status {
+  return WalkLmdb(txn, *main, {}, [&](std::string_view key, std::string_view value) -> Status {
     if (key == kReservedName || !IsDatabase(txn, key, value)) return {};
     return take(key);
   });
@@ -112,7 +127,7 @@ Result<StoreState> LmdbState(const std::string& path) {
   return std::move(stamped->state);
 }
 
-Status LmdbRecords(const std::string& path, const std::string& name, bool is_backward,
+Status LmdbRecords(const std::string& path, const std::string& name, const SalvageStart& start,
                    const SalvageTake& take) {
   auto reader = OpenLmdb(path);
   if (!reader) return Fail(reader.error());
@@ -120,11 +135,10 @@ Status LmdbRecords(const std::string& path, const std::string& name, bool is_bac
   const bool is_main = name == kMainCollectionName;
   auto dbi = OpenDatabase(txn, is_main ? nullptr : name.c_str());
   if (!dbi) return Fail(dbi.error());
-  return WalkLmdb(txn, *dbi, is_backward,
-                  [&](std::string_view key, std::string_view value) -> Status {
-                    if (is_main && IsDatabase(txn, key, value)) return {};
-                    return take(key, value);
-                  });
+  return WalkLmdb(txn, *dbi, start, [&](std::string_view key, std::string_view value) -> Status {
+    if (is_main && IsDatabase(txn, key, value)) return {};
+    return take(key, value);
+  });
 }
 
 // ---- SQLite
@@ -140,10 +154,11 @@ Result<SqliteHandle> OpenSqlite(const std::string& path) {
   return db;
 }
 
-// The rows of a statement with two columns.
-Status Rows(sqlite3* db, const std::string& sql, const SalvageTake& take) {
+// The rows of a statement with two columns. `key` is its parameter, if it has one.
+Status Rows(sqlite3* db, const std::string& sql, std::string_view key, const SalvageTake& take) {
   auto statement = PrepareSqlite(db, sql);
   if (!statement) return Fail(statement.error());
+  if (sqlite3_bind_parameter_count(statement->get()) > 0) BindSqliteBlob(statement->get(), 1, key);
   int error = SQLITE_ROW;
   while ((error = sqlite3_step(statement->get())) == SQLITE_ROW)
     SB_RETURN_IF_ERROR(
@@ -158,7 +173,7 @@ Status SqliteNames(const std::string& path,
                    const std::function<Status(std::string_view name)>& take) {
   auto db = OpenSqlite(path);
   if (!db) return Fail(db.error());
-  return Rows(db->get(), kPairs,
+  return Rows(db->get(), kPairs, "",
               [&](std::string_view name, std::string_view /*table*/) { return take(name); });
 }
 
@@ -168,21 +183,24 @@ Result<StoreState> SqliteState(const std::string& path) {
   return ReadSqliteState(db->get());
 }
 
-Status SqliteRecords(const std::string& path, const std::string& name, bool is_backward,
+Status SqliteRecords(const std::string& path, const std::string& name, const SalvageStart& start,
                      const SalvageTake& take) {
   auto db = OpenSqlite(path);
   if (!db) return Fail(db.error());
   std::string table;
   SB_RETURN_IF_ERROR(
-      Rows(db->get(), kPairs, [&](std::string_view collection, std::string_view name_of_table) {
+      Rows(db->get(), kPairs, "", [&](std::string_view collection, std::string_view name_of_table) {
         if (collection == name) table = name_of_table;
         return Status{};
       }));
-  RecordCheck check(is_backward);
+  RecordCheck check(start);
+  const char* where = start.key.empty()   ? ""
+                      : start.is_backward ? " WHERE key < ?1"
+                                          : " WHERE key >= ?1";
   return Rows(db->get(),
-              "SELECT key, value FROM " + QuoteSqlite(table) + " ORDER BY key" +
-                  (is_backward ? " DESC" : ""),
-              [&](std::string_view key, std::string_view value) -> Status {
+              "SELECT key, value FROM " + QuoteSqlite(table) + where + " ORDER BY key" +
+                  (start.is_backward ? " DESC" : ""),
+              start.key, [&](std::string_view key, std::string_view value) -> Status {
                 SB_RETURN_IF_ERROR(check.Check(key, value));
                 return take(key, value);
               });
@@ -200,9 +218,9 @@ Result<StoreState> SalvageState(std::string_view engine, const std::string& path
 }
 
 Status SalvageRecords(std::string_view engine, const std::string& path, const std::string& name,
-                      bool is_backward, const SalvageTake& take) {
-  return engine == "lmdb" ? LmdbRecords(path, name, is_backward, take)
-                          : SqliteRecords(path, name, is_backward, take);
+                      const SalvageStart& start, const SalvageTake& take) {
+  return engine == "lmdb" ? LmdbRecords(path, name, start, take)
+                          : SqliteRecords(path, name, start, take);
 }
 
 }  // namespace switchback

@@ -19,10 +19,17 @@ Status SalvageNames(std::string_view engine, const std::string& path,
 // The state, when it can be read.
 Result<StoreState> SalvageState(std::string_view engine, const std::string& path);
 
+// Where to read, and which way.
+struct SalvageStart {
+  bool is_backward = false;
+  // Forward the first key is not less, backward it is less. "": from the beginning, from the end.
+  std::string key = {};
+};
+
 // The records of a collection in key order, or against it, up to the first that cannot be read or
 // that cannot be one (a key out of order, a size past the limits): kCorruption. Errors of `take`.
 using SalvageTake = std::function<Status(std::string_view key, std::string_view value)>;
 Status SalvageRecords(std::string_view engine, const std::string& path, const std::string& name,
-                      bool is_backward, const SalvageTake& take);
+                      const SalvageStart& start, const SalvageTake& take);
 
 }  // namespace switchback

@@ -1,5 +1,6 @@
-// Reads what can be read of a damaged store, collection by collection, each in a process of its
-// own: forward up to the damage, then backward from the end down to it.
+// Reads what can be read of a damaged store, collection by collection, in processes of its own:
+// forward up to the damage, backward from the end down to it, and between the two from keys tried
+// by halving, so that several damaged places are several gaps.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +13,19 @@
 
 namespace switchback {
 
+// Keys between which nothing could be read; "" = from the beginning, up to the end.
+struct SalvageGap {
+  std::string after_key, before_key;
+
+  friend bool operator==(const SalvageGap&, const SalvageGap&) = default;
+};
+
 struct SalvagedCollection {
   std::string store;  // "legacy" "unified"
   std::string name;
   std::uint64_t record_count = 0;
-  // What stopped it, and the keys between which nothing could be read ("" = from the beginning, up
-  // to the end); all empty when everything was read.
-  std::string problem = {};
-  std::string after_key = {}, before_key = {};
+  std::string problem = {};           // what stopped it first; "" when everything was read
+  std::vector<SalvageGap> gaps = {};  // in key order
 };
 
 struct SalvageReport {

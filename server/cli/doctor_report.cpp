@@ -49,17 +49,20 @@ std::string KeyText(const std::string& key, const char* otherwise) {
   return key.empty() ? otherwise : Printable(key);
 }
 
-std::string GapText(const SalvagedCollection& collection) {
-  return fmt::format("nothing was readable after {} and before {}: {}",
-                     KeyText(collection.after_key, "the beginning"),
-                     KeyText(collection.before_key, "the end"), collection.problem);
+std::string GapsText(const SalvagedCollection& collection) {
+  std::string text = "; " + collection.problem;
+  for (const SalvageGap& gap : collection.gaps)
+    text +=
+        fmt::format("\n    nothing was readable after {} and before {}",
+                    KeyText(gap.after_key, "the beginning"), KeyText(gap.before_key, "the end"));
+  return text;
 }
 
 void PrintSalvage(const SalvageReport& salvage) {
   for (const SalvagedCollection& collection : salvage.collections)
     std::cout << fmt::format("  {}/{}: {} records read{}\n", collection.store, collection.name,
                              FormatCount(collection.record_count),
-                             collection.problem.empty() ? ", all" : "; " + GapText(collection));
+                             collection.problem.empty() ? ", all" : GapsText(collection));
   for (const std::string& problem : salvage.problems) std::cout << "  " << problem << "\n";
 }
 
@@ -118,13 +121,17 @@ Json ExaminationJson(const RescueExamination& found) {
 
 Json SalvageJson(const SalvageReport& salvage) {
   Json collections = Json::array();
-  for (const SalvagedCollection& collection : salvage.collections)
+  for (const SalvagedCollection& collection : salvage.collections) {
+    Json gaps = Json::array();
+    for (const SalvageGap& gap : collection.gaps)
+      gaps.push_back(
+          {{"after_key", Printable(gap.after_key)}, {"before_key", Printable(gap.before_key)}});
     collections.push_back({{"store", collection.store},
                            {"name", collection.name},
                            {"records", collection.record_count},
                            {"problem", collection.problem},
-                           {"after_key", Printable(collection.after_key)},
-                           {"before_key", Printable(collection.before_key)}});
+                           {"gaps", std::move(gaps)}});
+  }
   return {{"collections", std::move(collections)}, {"problems", salvage.problems}};
 }
 
