@@ -3,6 +3,7 @@
 // for a profiler.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "server/bench/data_directory.hpp"
 #include "server/bench/random.hpp"
 #include "server/bench/target_set.hpp"
+#include "service/metrics.hpp"
 
 namespace switchback::bench {
 namespace {
@@ -89,6 +91,24 @@ BENCHMARK_CAPTURE(BM_Read, legacy, "legacy")->Arg(1)->Arg(16)->ThreadRange(1, 2)
 BENCHMARK_CAPTURE(BM_Read, sqlite, "sqlite")->Arg(1)->Arg(16)->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK_CAPTURE(BM_Read, unified, "unified")->Arg(1)->Arg(16)->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK_CAPTURE(BM_Read, quarter, "25%")->Arg(16)->UseRealTime();
+
+// What it costs to count one read: two looks at the clock, and what is stored.
+void BM_CountRead(benchmark::State& state) {
+  using SteadyClock = std::chrono::steady_clock;
+  CollectionCatalog catalog;
+  const auto collection = catalog.Intern("counted");
+  MetricsRegistry registry;
+  const MetricsRegistry::BlockPtr block = registry.NewBlock();
+  for (auto _ : state) {
+    const auto begun = SteadyClock::now();
+    block->BeginRead(Role::kLegacy, begun);
+    benchmark::ClobberMemory();
+    block->EndRead(Role::kLegacy);
+    block->Of(*collection, Role::kLegacy, Operation::kGet)
+        .latency.Record(SteadyClock::now() - begun);
+  }
+}
+BENCHMARK(BM_CountRead);
 
 }  // namespace
 }  // namespace switchback::bench
