@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 
 import lmdb
@@ -70,6 +71,28 @@ class RestoreTest(harness.ServerTest):
             server.follower(role)["state"] == "in-sync" for role in ("legacy", "unified")))
         self.assertEqual(self.cli(server, "verify").returncode, 0)
         return found
+
+    def test_a_backup_of_an_earlier_format_is_restored_into_another_data_directory(self):
+        """Made by the first program that wrote each format; never made anew."""
+        earlier = sorted((harness.ROOT / "tests" / "data").glob("backups-of-format-*/*"))
+        self.assertTrue(earlier)
+        for made in earlier:
+            with self.subTest(made.parent.name):
+                server = self.server(name=made.parent.name).start()
+                server.redis().set("greeting", "not this one")
+                shutil.copytree(made, server.data / "backups" / made.name)
+                verified = self.cli(server, "backup", "verify", made.name, "--full")
+                self.assertIn("is whole (every record)", verified.stdout)
+                refused = self.cli(server, "restore", made.name, "--yes", check=False)
+                self.assertIn("--foreign", refused.stderr)
+                self.assertEqual(server.redis().get("greeting"), b"not this one")
+                self.cli(server, "restore", made.name, "--yes", "--foreign")
+                client = server.redis()
+                self.assertEqual(client.get("greeting"), b"hello")
+                self.assertEqual(client.get("user:5"), b"v" * 200)
+                self.assertIsNone(client.get("user:3"))
+                self.assertEqual(client.dbsize(), 6)
+                self.assertEqual(self.cli(server, "verify").returncode, 0)
 
     def test_under_load_no_client_fails_and_the_way_back_is_there(self):
         server = self.prepared()
