@@ -68,8 +68,10 @@ HttpResponse HandleBackupList(const ControlPlaneParts& parts, const std::string&
   }
   const auto entries = parts.backups->directory().List();
   if (!entries) return ProblemResponse(entries.error());
-  return JsonResponse(
-      BackupListJson(*entries, parts.backups->directory().path(), parts.clock.WallNow()));
+  Json list = BackupListJson(*entries, parts.backups->directory().path(), parts.clock.WallNow());
+  list["has_target"] = parts.backups->has_target();
+  list["is_uploading"] = parts.backups->is_uploading();
+  return JsonResponse(list);
 }
 
 HttpResponse HandleBackupStatus(const ControlPlaneParts& parts) {

@@ -316,6 +316,8 @@ std::vector<Route> Routes(const ControlPlaneParts& parts, const RecordParts& rec
                   return HandleDrain(parts, is_stopping, request.body);
                 }}),
   };
+  routes.push_back(
+      {.method = "GET", .pattern = "/v1/whoami", .handler = {}, .is_about_caller = true});
   for (auto* more : {&FlagRoutes, &MigrationRoutes, &SchemaRoutes}) {
     for (Route& route : more(parts)) routes.push_back(std::move(route));
   }
@@ -411,6 +413,7 @@ HttpResponse ControlPlane::Answer(const HttpRequest& request, const std::string&
 HttpResponse ControlPlane::Act(const HttpRequest& request, const Router::Match& match,
                                const Principal& principal) const {
   const Route& route = *match.route;
+  if (route.is_about_caller) return HandleWhoAmI(principal, router_.routes());
   const bool may_repeat = route.is_idempotent && parts_.idempotency != nullptr &&
                           request.headers.contains("idempotency-key");
   const auto act = [&](const HttpRequest& asked) {

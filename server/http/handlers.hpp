@@ -8,6 +8,9 @@ namespace switchback {
 
 struct ConsoleFile;
 
+// GET /v1/whoami: the token's name, its role, and which of `routes` it may use.
+HttpResponse HandleWhoAmI(const Principal& caller, const std::vector<Route>& routes);
+
 // GET / and GET /console/...: a file of the console, compressed for those who accept that; 304 for
 // those who have it.
 HttpResponse HandleConsoleFile(const ConsoleFile& file, const HttpRequest& request);

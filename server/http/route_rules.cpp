@@ -27,6 +27,7 @@ constexpr std::array kRules = std::to_array<RouteRule>({
     {"GET", "/metrics", AccessRole::kViewer, kPlain},
     {"GET", "/v1/status", AccessRole::kViewer, kPlain},
     {"GET", "/v1/events", AccessRole::kViewer, kPlain},
+    {"GET", "/v1/whoami", AccessRole::kViewer, kPlain},
     {"GET", "/v1/metrics/comparison", AccessRole::kViewer, kPlain},
     {"GET", "/v1/flags", AccessRole::kViewer, kPlain},
     {"GET", "/v1/flags/{name}", AccessRole::kViewer, kPlain},

@@ -31,6 +31,7 @@ struct Route {
   bool has_actor = false;                // the body may name who acts
   bool is_idempotent = false;            // honours Idempotency-Key
   bool is_question = false;              // a POST that changes nothing, and is not logged
+  bool is_about_caller = false;          // answered by HandleWhoAmI; `handler` is empty
 };
 
 // Immutable after construction; any thread may call it.

@@ -71,6 +71,11 @@ class Tokens(harness.ServerTest):
             self.assertEqual(self.status(server, token, "PUT", flag, {"enabled": False}), write)
             self.assertEqual(self.status(server, token, "POST", "/v1/backups/prune",
                                          {"dry_run": True}), destroy)
+            who = self.ask(server, token, "GET", "/v1/whoami")[1]
+            self.assertEqual((who["name"], who["role"]),
+                             (name, {"vera": "viewer", "olaf": "operator", "adam": "admin"}[name]))
+            self.assertEqual("PUT /v1/flags/{name}" in who["operations"], write == 200)
+            self.assertEqual("POST /v1/backups/prune" in who["operations"], destroy == 200)
         for token in ("", "wrong", self.tokens["adam"][:-1], self.lines[2]["sha256"]):
             self.assertEqual(self.status(server, token, "GET", "/v1/status"), 401)
         self.assertEqual(self.status(server, "", "GET", "/healthz"), 200)

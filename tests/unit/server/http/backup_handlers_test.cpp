@@ -63,6 +63,8 @@ TEST_F(BackupHandlersTest, WhereThereAreNoneTheListIsEmpty) {
   const Json list = Json::parse(response.body);
   EXPECT_EQ(list["count"], 0);
   EXPECT_EQ(list["directory"], folder_.path() + "/backups");
+  EXPECT_EQ(list["has_target"], false);
+  EXPECT_EQ(list["is_uploading"], false);
   EXPECT_EQ(Json::parse(Ask("GET", "/v1/backups/status").body)["state"], "none");
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -145,6 +146,29 @@ TEST_F(OpenApiTest, EveryRouteRefusesEveryRoleBelowItsOwn) {
     }
   }
   EXPECT_GT(refused, 50u);
+}
+
+TEST_F(OpenApiTest, WhoAmINamesWhatTheRoleMayUseAndNothingElse) {
+  const std::vector<std::array<std::string, 3>> callers{{"vera", "viewer", "a viewer's token"},
+                                                        {"olaf", "operator", "an operator's token"},
+                                                        {"adam", "admin", "an admin's token"}};
+  for (const auto& [name, role, token] : callers) {
+    HttpRequest request;
+    request.method = "GET";
+    request.path = "/v1/whoami";
+    request.headers = {{"host", "localhost"}, {"authorization", "Bearer " + token}};
+
+    const Json answer = Json::parse(plane_.Handle(request).body);
+
+    EXPECT_EQ(answer["name"], name);
+    EXPECT_EQ(answer["role"], role);
+    const auto operations = answer["operations"].get<std::set<std::string>>();
+    for (const Route& route : ApiRoutes()) {
+      const bool is_promised = !route.is_open && MayAct(*ParseAccessRole(role), route.role);
+      EXPECT_EQ(operations.contains(route.method + " " + route.pattern), is_promised)
+          << role << " " << route.method << " " << route.pattern;
+    }
+  }
 }
 
 TEST_F(OpenApiTest, IsServedWithoutAToken) {
