@@ -1,5 +1,5 @@
 // What more than one page does.
-import { actor, get, post } from "./api.js";
+import { actor, get, once } from "./api.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
 import { percent, plural } from "./format.js";
@@ -38,7 +38,7 @@ export async function rollBackNow() {
   });
   if (answer === null) return false;
   const done = await act("Rolled back: LMDB answers every key.", () =>
-    post("/v1/rollback", { actor: actor(), reason: answer.reason }),
+    once("/v1/rollback", { actor: actor(), reason: answer.reason }),
   );
   refresh();
   return done !== null;
@@ -62,7 +62,7 @@ export async function rearm() {
   });
   if (answer)
     await act("The flags count again.", () =>
-      post("/v1/guard/rearm", { trip: latched.id, actor: actor(), reason: answer.reason }),
+      once("/v1/guard/rearm", { trip: latched.id, actor: actor(), reason: answer.reason }),
     );
   refresh();
 }
@@ -91,7 +91,7 @@ export async function decide(isConfirmed) {
   });
   if (answer)
     await act(isConfirmed ? "Rolled back: LMDB answers every key." : "Dismissed.", () =>
-      post(`/v1/guard/${isConfirmed ? "confirm" : "dismiss"}`, {
+      once(`/v1/guard/${isConfirmed ? "confirm" : "dismiss"}`, {
         proposal: proposal.id,
         actor: actor(),
         reason: answer.reason,
@@ -111,12 +111,15 @@ export async function leaveSafeMode() {
     body: [
       h("p", {}, safe.engaged.reason),
       h("p", {}, safe.engaged.detail?.choices ?? ""),
-      notice("warn", "Make sure that what is served is right. The service is checked, and if it is not well safe mode is on again."),
+      notice(
+        "warn",
+        "Make sure that what is served is right. The service is checked, and if it is not well safe mode is on again.",
+      ),
     ],
   });
   if (answer)
     await act("Writes are taken again.", () =>
-      post("/v1/safe-mode/leave", { id: safe.engaged.id, actor: actor(), reason: answer.reason }),
+      once("/v1/safe-mode/leave", { id: safe.engaged.id, actor: actor(), reason: answer.reason }),
     );
   refresh();
 }
@@ -167,6 +170,6 @@ export async function schemaTo(schema, version) {
   });
   if (answer === null) return null;
   return act(`The schema has version ${version}.`, () =>
-    post("/v1/schema/to", { version, actor: actor(), reason: answer.reason }),
+    once("/v1/schema/to", { version, actor: actor(), reason: answer.reason }),
   );
 }

@@ -35,6 +35,12 @@ export function onTokenNeeded(ask) {
   askForToken = ask;
 }
 
+// Told of each refusal that is for want of a right.
+let tellForbidden = () => {};
+export function onForbidden(tell) {
+  tellForbidden = tell;
+}
+
 // A response whatever its status, but for 401: then the token is asked for, and the request repeated.
 export async function request(method, path, { body, signal, headers = {}, timeout = 30_000 } = {}) {
   for (;;) {
@@ -53,6 +59,7 @@ export async function request(method, path, { body, signal, headers = {}, timeou
         body === undefined ? undefined : typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body),
       signal: signals.length ? AbortSignal.any(signals) : undefined,
     });
+    if (response.status === 403) tellForbidden();
     if (response.status !== 401) return response;
     if (sentToken !== token) continue; // another request has asked for it meanwhile
     asking ??= askForToken(token !== "").finally(() => {
@@ -82,7 +89,60 @@ export const get = (path, options) => call("GET", path, options);
 // Long operations answer at their end (schema): no time limit of ours.
 export const post = (path, body = {}) => call("POST", path, { body, timeout: 0 });
 export const put = (path, body) => call("PUT", path, { body, timeout: 0 });
-export const remove = (path, body = {}) => call("DELETE", path, { body, timeout: 0 });
+
+// ---- what begins or destroys something: done once, whatever becomes of the connection
+
+const RETRY_MS = 1000;
+const RETRIES_MAX = 120;
+
+// Whoever says that the connection was lost is given stop(), and gives back what takes the word away.
+let sayLost = () => () => {};
+export function onLost(say) {
+  sayLost = say;
+}
+
+// Not randomUUID(): that is only for pages from loopback or by TLS.
+const newKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (of) => of.toString(16).padStart(2, "0")).join("");
+const isLost = (error) => error instanceof TypeError;
+const isUnderWay = (error) => error.kind === "idempotency-under-way";
+const unknown = () =>
+  new Problem(0, {
+    detail:
+      "the connection was lost, and nobody knows whether it was done. Look at what is there before it is asked for again",
+  });
+const pause = (signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, RETRY_MS);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+
+// One key for one intent: when the answer is lost the same request is sent with the same key until the server is back,
+// which then answers what it answered before, or does it now.
+async function callOnce(method, path, body) {
+  const headers = { "Idempotency-Key": newKey() };
+  const stop = new AbortController();
+  let takeBack = null;
+  try {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await call(method, path, { body, headers, signal: stop.signal, timeout: 0 });
+      } catch (error) {
+        if (stop.signal.aborted) throw unknown();
+        const mayAskAgain = isLost(error) || (takeBack !== null && isUnderWay(error));
+        if (!mayAskAgain) throw error;
+        if (tries >= RETRIES_MAX) throw isLost(error) ? unknown() : error;
+        takeBack ??= sayLost(() => stop.abort());
+        await pause(stop.signal);
+      }
+    }
+  } finally {
+    takeBack?.();
+  }
+}
+
+export const once = (path, body = {}) => callOnce("POST", path, body);
+export const remove = (path, body = {}) => callOnce("DELETE", path, body);
 
 // Saves what is at `path` as a file; a plain link could not send the token.
 export async function download(path, name) {

@@ -1,11 +1,12 @@
 // The frame around the pages: navigation, state of the service, connection, theme, token.
-import { actor, onTokenNeeded, setActor, setToken } from "./api.js";
+import { actor, onLost, onTokenNeeded, setActor, setToken } from "./api.js";
 import { askToken } from "./dialog.js";
 import { fill, h, onChange } from "./dom.js";
 import { isStreaming } from "./events.js";
 import { clockOf, percent, seconds } from "./format.js";
 import { live, onLive, start } from "./live.js";
-import { badge, notice } from "./widgets.js";
+import { lookWho, whoLine } from "./rights.js";
+import { badge, lostMessage, notice } from "./widgets.js";
 
 const PAGES = [
   ["overview", "Overview"],
@@ -18,6 +19,7 @@ const PAGES = [
   ["flags", "Flags"],
   ["data", "Data"],
   ["history", "History"],
+  ["notifications", "Notifications"],
 ];
 const element = (id) => document.getElementById(id);
 
@@ -46,6 +48,7 @@ async function go(isFirst) {
     (link.toggleAttribute("aria-current", false),
       link.dataset.page === name && link.setAttribute("aria-current", "page"));
   closeMenu();
+  lookWho();
   leave?.();
   leave = null;
   const root = h("div", { "data-page": name });
@@ -164,6 +167,7 @@ fill(
     PAGES.map(([name, title]) => h("li", {}, h("a", { href: `#/${name}`, "data-page": name }, title))),
   ),
   h("label", {}, "Your name, for the history", name),
+  whoLine(),
 );
 element("menu").addEventListener("click", () => {
   const isOpen = element("nav").classList.toggle("open");
@@ -175,7 +179,13 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   element("main").focus();
 });
 drawTheme();
-onTokenNeeded((wasWrong) => askToken(wasWrong, setToken));
+onLost(lostMessage);
+onTokenNeeded((wasWrong) =>
+  askToken(wasWrong, (token) => {
+    setToken(token);
+    lookWho();
+  }),
+);
 onLive(drawFrame);
 window.addEventListener("hashchange", () => go(false));
 start();

@@ -1,10 +1,10 @@
 // Going back to a backup, to a moment, or from a restore: the plan first, then the word, then progress.
-import { actor, get, post } from "./api.js";
+import { actor, get, once, post } from "./api.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
 import { onEvent } from "./events.js";
 import { bytes, number, time } from "./format.js";
-import { act, check, facts, field, notice, progressBar } from "./widgets.js";
+import { act, button, check, facts, field, notice, progressBar } from "./widgets.js";
 
 export const BACKUP = (id) => `/v1/backups/${encodeURIComponent(id)}`;
 // The part of an ID that tells it from others, for typing.
@@ -63,7 +63,7 @@ export async function restore({ path, title, phrase, options = {} }) {
   if (answer === null) return false;
   return (
     (await act("The restore has begun.", () =>
-      post(path, {
+      once(path, {
         ...options,
         confirm: true,
         actor: actor(),
@@ -96,13 +96,10 @@ const describe = (of) => [of.operation, of.id, of.stage].filter(Boolean).join(" 
 // Follows the one operation on backups that may run. onEnd(status) is called at the end of each.
 export function followBackups(onEnd) {
   const bar = progressBar("Progress of the backup or restore");
-  const cancel = h(
-    "button",
-    {
-      type: "button",
-      onclick: () => act("It ends at the next safe point.", () => post("/v1/backups/cancel", { actor: actor() })),
-    },
+  const cancel = button(
     "Cancel",
+    () => act("It ends at the next safe point.", () => post("/v1/backups/cancel", { actor: actor() })),
+    { needs: "POST /v1/backups/cancel" },
   );
   const node = h(
     "div",

@@ -22,7 +22,7 @@ export const evidenceButton = (name) =>
   button(
     "Download the evidence",
     () => act("", () => download(`/v1/evidence/${encodeURIComponent(name)}`, `${name}.tar.zst`)),
-    { name: `Download the evidence ${name}` },
+    { name: `Download the evidence ${name}`, needs: "GET /v1/evidence/{name}" },
   );
 
 function result(operation) {

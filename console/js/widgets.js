@@ -1,6 +1,7 @@
 // What pages are put together from.
 import { fill, h } from "./dom.js";
 import { bytes, number, percent, seconds } from "./format.js";
+import { needing } from "./rights.js";
 
 const MARKS = { good: "✓", warn: "!", bad: "✕" };
 const TONES = {
@@ -48,13 +49,17 @@ export function badge(word, tone = toneOf(word)) {
 
 export const notice = (tone, ...children) => h("div", { class: `notice ${tone}` }, ...children);
 export const panel = (title, ...children) => h("section", { class: "panel" }, title && h("h2", {}, title), ...children);
-export function button(label, onclick, { kind = "", key = null, name = null, disabled = false } = {}) {
-  return h(
+// `needs` names the operation of the server that it does, for whoever may not.
+export function button(label, onclick, { kind = "", key = null, name = null, disabled = false, needs = "" } = {}) {
+  const made = h(
     "button",
     { type: "button", class: kind || null, onclick, "data-key": key, "aria-label": name, disabled },
     label,
   );
+  return needs ? needing(needs, made) : made;
 }
+export const submitButton = (label, { kind = null, key = null, needs }) =>
+  needing(needs, h("button", { type: "submit", class: kind, "data-key": key }, label));
 export const head = (title, text, ...actions) =>
   h(
     "div",
@@ -211,6 +216,23 @@ export function message(text, tone = "good") {
   );
   document.getElementById("messages").append(box);
   if (tone !== "bad") setTimeout(() => box.remove(), MESSAGE_MS);
+}
+
+// Until the server is back, or somebody has waited enough: stop() ends the wait. Gives back what takes the word away.
+export function lostMessage(stop) {
+  const box = h(
+    "div",
+    { class: "message warn", role: "alert" },
+    h(
+      "p",
+      {},
+      h("strong", {}, "The connection was lost before there was an answer. "),
+      "The same request is sent again until the server is back; it is done once.",
+    ),
+    button("Stop trying", stop),
+  );
+  document.getElementById("messages").append(box);
+  return () => box.remove();
 }
 
 // Runs an action of the operator's and says how it went; gives back its value, or null when it failed.

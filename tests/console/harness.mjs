@@ -24,6 +24,7 @@ export const PAGES = [
   "flags",
   "data",
   "history",
+  "notifications",
 ];
 export const HOSTILE = '<img src=x onerror="window.injected=1">';
 
@@ -54,7 +55,7 @@ export class Resp {
     let text = "";
     this.socket.on("data", (data) => {
       text += data.toString("latin1");
-      for (let end; (end = text.indexOf("\r\n")) >= 0; ) {
+      for (let end; (end = text.indexOf("\r\n")) >= 0;) {
         const line = text.slice(0, end);
         const size = line.startsWith("$") ? Number(line.slice(1)) : -1;
         if (size >= 0 && text.length < end + size + 4) return;
@@ -263,6 +264,28 @@ export function launch() {
   });
 }
 
+const OPENAPI = JSON.parse(fs.readFileSync(path.join(ROOT, "server/http/openapi/openapi.json"), "utf8"));
+const OPERATIONS = Object.entries(OPENAPI.paths).map(([template, operations]) => ({
+  pattern: new RegExp(`^${template.replace(/\{\w+\}/g, "[^/]+")}$`),
+  isExact: !template.includes("{"),
+  operations,
+}));
+
+// What is described of the operation that a request asks for.
+export function operationOf(method, url) {
+  const { pathname } = new URL(url);
+  const found = OPERATIONS.filter(({ pattern }) => pattern.test(pathname));
+  const { operations } = found.find(({ isExact }) => isExact) ?? found[0] ?? {};
+  return operations?.[method.toLowerCase()] ?? null;
+}
+
+// Whether it may be sent again with an Idempotency-Key, and changes something.
+export function isDoneOnce(request) {
+  const parameters = operationOf(request.method(), request.url())?.parameters ?? [];
+  const takesKey = parameters.some(({ $ref: to = "" }) => to.endsWith("/IdempotencyKey"));
+  return takesKey && !JSON.parse(request.postData() ?? "{}").dry_run;
+}
+
 // A page of its own, and what it complained about. Nothing but the server is reached, ever.
 export async function open(browser, server, { width = 1280, height = 900, colorScheme = "light" } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" });
@@ -276,6 +299,8 @@ export async function open(browser, server, { width = 1280, height = 900, colorS
   page.on("request", (request) => {
     const url = request.url();
     if (!url.startsWith(server.url) && !url.startsWith("blob:")) page.complaints.push(`foreign request: ${url}`);
+    else if (request.method() !== "GET" && isDoneOnce(request) && !request.headers()["idempotency-key"])
+      page.complaints.push(`without an Idempotency-Key: ${request.method()} ${url}`);
   });
   page.on("dialog", (dialog) => {
     page.complaints.push(`a dialog of the browser: ${dialog.message()}`);

@@ -11,7 +11,11 @@ const SCREENSHOTS = path.join(ROOT, "docs/screenshots");
 let server, browser, hasRecords;
 
 before(async () => {
-  server = await new Server().start();
+  server = await new Server({
+    config: {
+      notifications: [{ kind: "command", name: "pager", argv: ["/bin/true"], events: ["backup.*", "rollback.*"] }],
+    },
+  }).start();
   await server.seed();
   await server.route(50);
   await server.must("POST", "/v1/schema/up");

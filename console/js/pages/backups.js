@@ -1,9 +1,10 @@
 // Backups: what there is, made and checked here, and the way back to one.
-import { actor, get, post, remove } from "../api.js";
+import { actor, get, once, post, remove } from "../api.js";
 import { confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { bytes, milliseconds, number, plural, seconds, time } from "../format.js";
 import { live } from "../live.js";
+import { targetPart, uploadButton } from "../target.js";
 import { BACKUP, followBackups, restoreBackup, shortId, sourceField, undoRestore } from "../restore.js";
 import {
   act,
@@ -18,6 +19,7 @@ import {
   notice,
   panel,
   sizes,
+  submitButton,
   table,
 } from "../widgets.js";
 
@@ -69,7 +71,7 @@ function halves(manifest) {
   );
 }
 
-function details(row, begin, reload) {
+function details(row, hasTarget, begin, reload) {
   const change = async (what, path) => {
     if (await act(what, () => post(`${BACKUP(row.id)}/${path}`, { actor: actor() }))) reload();
   };
@@ -116,7 +118,7 @@ function details(row, begin, reload) {
         async () => {
           if (await restoreBackup(row.id, from.value() ? { from: from.value() } : {})) begin();
         },
-        { kind: "danger", key: "restore" },
+        { kind: "danger", key: "restore", needs: "POST /v1/backups/{id}/restore" },
       ),
     ),
     h(
@@ -124,22 +126,27 @@ function details(row, begin, reload) {
       { class: "row" },
       button(
         "Verify",
-        () => begin(() => post(`${BACKUP(row.id)}/verify`, { actor: actor() }), "The check has begun."),
-        { key: "verify" },
+        () => begin(() => once(`${BACKUP(row.id)}/verify`, { actor: actor() }), "The check has begun."),
+        { key: "verify", needs: "POST /v1/backups/{id}/verify" },
       ),
       button(
         "Verify in full",
         () =>
-          begin(() => post(`${BACKUP(row.id)}/verify`, { full: true, actor: actor() }), "The full check has begun."),
-        { key: "verify-full" },
+          begin(() => once(`${BACKUP(row.id)}/verify`, { full: true, actor: actor() }), "The full check has begun."),
+        { key: "verify-full", needs: "POST /v1/backups/{id}/verify" },
       ),
+      hasTarget && uploadButton(row.id, begin),
       row.pinned
-        ? button("Unpin", () => change("Unpinned.", "unpin"), { key: "pin" })
-        : button("Pin", () => change("Pinned: it stays until it is unpinned.", "pin"), { key: "pin" }),
+        ? button("Unpin", () => change("Unpinned.", "unpin"), { key: "pin", needs: "POST /v1/backups/{id}/unpin" })
+        : button("Pin", () => change("Pinned: it stays until it is unpinned.", "pin"), {
+            key: "pin",
+            needs: "POST /v1/backups/{id}/pin",
+          }),
       button("Delete…", deleteIt, {
         key: "delete",
         disabled: row.pinned,
         name: row.pinned ? "Delete: unpin it first" : null,
+        needs: "DELETE /v1/backups/{id}",
       }),
     ),
   );
@@ -165,7 +172,7 @@ async function prune(reload) {
     action: `Delete ${going}`,
   });
   if (answer === null) return;
-  if (await act(`${plural(going, "backup")} deleted.`, () => post("/v1/backups/prune", { actor: actor() }))) reload();
+  if (await act(`${plural(going, "backup")} deleted.`, () => once("/v1/backups/prune", { actor: actor() }))) reload();
 }
 
 function createForm(begin) {
@@ -174,7 +181,7 @@ function createForm(begin) {
   const submit = async (event) => {
     event.preventDefault();
     const body = { note: note.value(), actor: actor(), ...(compress.value() && { compress: true }) };
-    if (await begin(() => post("/v1/backups", body), "The backup has begun.")) note.input.value = "";
+    if (await begin(() => once("/v1/backups", body), "The backup has begun.")) note.input.value = "";
   };
   return h(
     "form",
@@ -184,7 +191,7 @@ function createForm(begin) {
       { class: "fields" },
       note.node,
       compress.node,
-      h("div", {}, h("button", { type: "submit", class: "main", "data-key": "create" }, "Make a backup")),
+      h("div", {}, submitButton("Make a backup", { kind: "main", key: "create", needs: "POST /v1/backups" })),
     ),
   );
 }
@@ -198,23 +205,29 @@ const ended = ({ operation, state: how, error, verdict }) => {
 export function mount(root, { rest: [chosen] }) {
   const listPlace = h("div", {}, h("p", { class: "muted" }, "Looking…"));
   const detailPlace = h("div");
-  const reload = () =>
-    Promise.all([
-      load(listPlace, async () => {
-        const list = await get("/v1/backups");
-        fill(
-          listPlace,
-          h(
-            "p",
-            { class: "muted" },
-            `${plural(list.count, "backup")}, ${bytes(list.bytes)} in `,
-            h("code", {}, list.directory),
-          ),
-          listTable(list, chosen),
-        );
-      }),
-      chosen && load(detailPlace, async () => fill(detailPlace, details(await get(BACKUP(chosen)), begin, reload))),
-    ]);
+  const target = targetPart((run, what) => begin(run, what));
+  const reload = async () => {
+    let hasTarget = false;
+    await load(listPlace, async () => {
+      const list = await get("/v1/backups");
+      hasTarget = list.has_target;
+      target.draw(list);
+      fill(
+        listPlace,
+        h(
+          "p",
+          { class: "muted" },
+          `${plural(list.count, "backup")}, ${bytes(list.bytes)} in `,
+          h("code", {}, list.directory),
+        ),
+        listTable(list, chosen),
+      );
+    });
+    if (!chosen) return;
+    await load(detailPlace, async () =>
+      fill(detailPlace, details(await get(BACKUP(chosen)), hasTarget, begin, reload)),
+    );
+  };
   const follow = followBackups((status) => {
     ended(status);
     reload();
@@ -238,13 +251,18 @@ export function mount(root, { rest: [chosen] }) {
       h(
         "div",
         { class: "row" },
-        button("Prune: show what would go…", () => prune(reload), { key: "prune" }),
+        button("Prune: show what would go…", () => prune(reload), { key: "prune", needs: "POST /v1/backups/prune" }),
         previous &&
-          button(`Undo the restore (back to ${previous})…`, async () => {
-            if (await undoRestore()) begin();
-          }),
+          button(
+            `Undo the restore (back to ${previous})…`,
+            async () => {
+              if (await undoRestore()) begin();
+            },
+            { needs: "POST /v1/restore/undo" },
+          ),
       ),
     ),
+    panel("Off the machine", target.node),
   );
   reload();
   return () => follow.stop();

@@ -31,7 +31,15 @@ function flagsTable(list, change) {
         name: "",
         cell: (row) => [row.is_refused && badge("refused"), row.reason && h("div", { class: "small" }, row.reason)],
       },
-      { name: "", cell: (row) => button("Change…", () => change(row), { key: row.name, name: `Change ${row.name}` }) },
+      {
+        name: "",
+        cell: (row) =>
+          button("Change…", () => change(row), {
+            key: row.name,
+            name: `Change ${row.name}`,
+            needs: "PUT /v1/flags/{name}",
+          }),
+      },
     ],
     list.flags,
   );

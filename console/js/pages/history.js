@@ -1,10 +1,23 @@
 // Who did what, when, and how it ended; what people know besides; evidence.
-import { actor, download, get, post } from "../api.js";
+import { actor, download, get, once } from "../api.js";
 import { fill, h } from "../dom.js";
 import { onEvent } from "../events.js";
 import { bytes, number, seconds, time } from "../format.js";
 import { evidenceButton } from "../rollback_view.js";
-import { act, badge, button, checksTable, facts, field, head, load, notice, panel, table } from "../widgets.js";
+import {
+  act,
+  badge,
+  button,
+  checksTable,
+  facts,
+  field,
+  head,
+  load,
+  notice,
+  panel,
+  submitButton,
+  table,
+} from "../widgets.js";
 
 const KINDS = [
   "",
@@ -66,7 +79,7 @@ function noteForm(id, reload) {
     if (
       text.value() &&
       (await act("Noted.", () =>
-        post(`/v1/history/${id}/notes`, { text: text.value(), kind: kind.value(), actor: actor() }),
+        once(`/v1/history/${id}/notes`, { text: text.value(), kind: kind.value(), actor: actor() }),
       ))
     )
       reload();
@@ -75,7 +88,12 @@ function noteForm(id, reload) {
     "form",
     { onsubmit: submit },
     text.node,
-    h("div", { class: "fields" }, kind.node, h("div", {}, h("button", { type: "submit" }, "Add the note"))),
+    h(
+      "div",
+      { class: "fields" },
+      kind.node,
+      h("div", {}, submitButton("Add the note", { needs: "POST /v1/history/{id}/notes" })),
+    ),
   );
 }
 

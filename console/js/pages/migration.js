@@ -1,10 +1,24 @@
 // The copy of LMDB into SQLite: begun, slowed, stopped, taken back, compared.
-import { actor, get, post } from "../api.js";
+import { actor, get, once, post } from "../api.js";
 import { confirm } from "../dialog.js";
 import { fill, h, onChange } from "../dom.js";
 import { bytes, number, percent, plural, time } from "../format.js";
 import { every, live, onLive, refresh } from "../live.js";
-import { act, badge, button, check, facts, field, head, load, notice, panel, progressBar, table } from "../widgets.js";
+import {
+  act,
+  badge,
+  button,
+  check,
+  facts,
+  field,
+  head,
+  load,
+  notice,
+  panel,
+  progressBar,
+  submitButton,
+  table,
+} from "../widgets.js";
 
 const MIB = 1024 * 1024;
 const by = (more = {}) => ({ actor: actor(), ...more });
@@ -57,7 +71,7 @@ function signalsTable(throttle) {
 
 async function ask(what, path, { phrase, title, text, action, body = {} }) {
   const answer = await confirm({ title, phrase, action, reason: true, body: text.map((line) => h("p", {}, line)) });
-  if (answer) await act(what, () => post(path, by({ ...body, reason: answer.reason })));
+  if (answer) await act(what, () => once(path, by({ ...body, reason: answer.reason })));
   refresh();
 }
 
@@ -96,7 +110,7 @@ const start = () => {
       .map((name) => name.trim())
       .filter(Boolean);
     await act("The migration has begun.", () =>
-      post(
+      once(
         "/v1/migration/start",
         by({
           reason: answer.reason,
@@ -108,16 +122,16 @@ const start = () => {
     );
     refresh();
   };
-  return button("Start…", go, { kind: "main", key: "start" });
+  return button("Start…", go, { kind: "main", key: "start", needs: "POST /v1/migration/start" });
 };
 const simple = (label, path, what) =>
   button(
     label,
     async () => {
-      await act(what, () => post(path, by()));
+      await act(what, () => once(path, by()));
       refresh();
     },
-    { key: path },
+    { key: path, needs: `POST ${path}` },
   );
 const cancel = () =>
   button(
@@ -129,7 +143,7 @@ const cancel = () =>
         action: "Cancel the migration",
         text: ["The copy stops and what was copied counts for nothing. The source is not touched."],
       }),
-    { kind: "danger", key: "cancel" },
+    { kind: "danger", key: "cancel", needs: "POST /v1/migration/cancel" },
   );
 const abandon = () =>
   button(
@@ -141,7 +155,7 @@ const abandon = () =>
         action: "Empty SQLite",
         text: ["SQLite is emptied and left. LMDB holds everything and answers as before. Clients go on."],
       }),
-    { kind: "danger", key: "abandon" },
+    { kind: "danger", key: "abandon", needs: "POST /v1/migration/abandon" },
   );
 const complete = () =>
   button(
@@ -156,7 +170,7 @@ const complete = () =>
           "From then on LMDB gets no more writes, and the flag has no way back: that is a migration in reverse. A backup is made first; the environment is kept.",
         ],
       }),
-    { kind: "danger", key: "complete" },
+    { kind: "danger", key: "complete", needs: "POST /v1/migration/complete" },
   );
 
 function actions(of) {
@@ -209,13 +223,15 @@ function throttleForm() {
         { class: "fields" },
         rate.node,
         ratio.node,
-        h("div", {}, h("button", { type: "submit" }, "Set the throttle")),
+        h("div", {}, submitButton("Set the throttle", { needs: "POST /v1/migration/settings" })),
       ),
     ),
   };
 }
 
 // ---- verify
+
+const START_VERIFY = "POST /v1/verify/start";
 
 function verifyFacts(of) {
   return [
@@ -288,7 +304,7 @@ async function repair(from) {
       notice("warn", "Decide which store is right first."),
     ],
   });
-  if (answer) await act("The repair has begun.", () => post("/v1/verify/start", by({ repair: from })));
+  if (answer) await act("The repair has begun.", () => once("/v1/verify/start", by({ repair: from })));
 }
 
 function verifyPart() {
@@ -307,15 +323,17 @@ function verifyPart() {
       isRunning
         ? button("Stop it", () => act("It ends after the window at hand.", () => post("/v1/verify/cancel", by())), {
             key: "verify",
+            needs: "POST /v1/verify/cancel",
           })
-        : button("Compare both stores", () => act("The verify has begun.", () => post("/v1/verify/start", by())), {
+        : button("Compare both stores", () => act("The verify has begun.", () => once("/v1/verify/start", by())), {
             key: "verify",
+            needs: START_VERIFY,
           }),
       button("Show what differs", () => showDifferences(), { key: "differences" }),
       of.differences > 0 &&
         !isRunning && [
-          button("Repair from LMDB…", () => repair("legacy")),
-          button("Repair from SQLite…", () => repair("unified")),
+          button("Repair from LMDB…", () => repair("legacy"), { needs: START_VERIFY }),
+          button("Repair from SQLite…", () => repair("unified"), { needs: START_VERIFY }),
         ],
     );
   });

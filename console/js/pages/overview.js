@@ -54,7 +54,8 @@ function cards() {
         h("p", { class: "big" }, status.stage),
         h("p", { class: "muted" }, STAGES[status.stage] ?? ""),
         status.held && notice("bad", h("p", {}, h("strong", {}, "Writes are refused. "), status.held)),
-        status.held.includes("safe mode") && button("Leave safe mode…", leaveSafeMode),
+        status.held.includes("safe mode") &&
+          button("Leave safe mode…", leaveSafeMode, { needs: "POST /v1/safe-mode/leave" }),
       ),
     ),
     share: onChange((routing) =>
@@ -87,15 +88,15 @@ function cards() {
                 notice(
                   "bad",
                   h("p", {}, h("strong", {}, "It proposes to go back. "), of.proposal),
-                  button("Go back…", () => decide(true)),
+                  button("Go back…", () => decide(true), { needs: "POST /v1/guard/confirm" }),
                   " ",
-                  button("Dismiss…", () => decide(false)),
+                  button("Dismiss…", () => decide(false), { needs: "POST /v1/guard/dismiss" }),
                 ),
               of.latched &&
                 notice(
                   "bad",
                   h("p", {}, h("strong", {}, `Trip ${of.latched.id}, ${of.latched.cause}. `), of.latched.reason),
-                  button("Re-arm…", rearm),
+                  button("Re-arm…", rearm, { needs: "POST /v1/guard/rearm" }),
                 ),
             ],
       ),
@@ -110,7 +111,15 @@ function cards() {
         draw.stage({ stage: status.stage, held: status.writes.hold_reason ?? "" });
         draw.share({ ...status.routing, flips: 0 });
       }
-      draw.guard(of && { state: of.state, isDry: of.dry_run, trips: of.trips, latched: of.latched, proposal: of.proposal?.reason ?? null });
+      draw.guard(
+        of && {
+          state: of.state,
+          isDry: of.dry_run,
+          trips: of.trips,
+          latched: of.latched,
+          proposal: of.proposal?.reason ?? null,
+        },
+      );
     },
   };
 }
@@ -232,7 +241,11 @@ export function mount(root) {
     head(
       "Overview",
       "Both stores hold every acknowledged write, so going back loses nothing.",
-      button("Roll back now…", rollBackNow, { kind: "danger alarm", key: "roll-back" }),
+      button("Roll back now…", rollBackNow, {
+        kind: "danger alarm",
+        key: "roll-back",
+        needs: "POST /v1/rollback",
+      }),
     ),
     h(
       "div",

@@ -1,6 +1,6 @@
 // Something went wrong: from what happened to what to tell others, one step after the other.
 import { rollBackNow, schemaDownsides, schemaTo } from "../actions.js";
-import { actor, get, post, request } from "../api.js";
+import { actor, get, once, post, request } from "../api.js";
 import { fill, h } from "../dom.js";
 import { number, percent, plural, seconds } from "../format.js";
 import { followBackups, restore, restoreBackup, undoRestore } from "../restore.js";
@@ -182,7 +182,7 @@ function ways(begun, schema, backups, previous) {
     store: panel(
       "By the flag",
       h("p", {}, "Milliseconds, nothing lost."),
-      button("Roll back now…", flag, { kind: "danger", key: "flag" }),
+      button("Roll back now…", flag, { kind: "danger", key: "flag", needs: "POST /v1/rollback" }),
     ),
     schema: panel(
       "The schema",
@@ -193,7 +193,7 @@ function ways(begun, schema, backups, previous) {
               {},
               schemaDownsides(schema.versions, schema.version, schema.version - 1).map((line) => h("li", {}, line)),
             ),
-            button(`Back to version ${schema.version - 1}…`, down, { kind: "danger" }),
+            button(`Back to version ${schema.version - 1}…`, down, { kind: "danger", needs: "POST /v1/schema/to" }),
           ]
         : h("p", { class: "muted" }, "No version is applied."),
     ),
@@ -205,17 +205,25 @@ function ways(begun, schema, backups, previous) {
         "What was written since goes, in both stores. The plan is shown first, a safety backup is made, and “undo” leads back.",
       ),
       h("div", { class: "fields" }, moment.node),
-      button("Restore to the moment: show the plan…", toMoment, { kind: "danger", key: "moment" }),
+      button("Restore to the moment: show the plan…", toMoment, {
+        kind: "danger",
+        key: "moment",
+        needs: "POST /v1/restore",
+      }),
     ),
     damage: panel(
       "To a backup",
       newest.length > 0
         ? [
             h("div", { class: "fields" }, backup.node),
-            button("Restore the backup: show the plan…", toBackup, { kind: "danger", key: "backup" }),
+            button("Restore the backup: show the plan…", toBackup, {
+              kind: "danger",
+              key: "backup",
+              needs: "POST /v1/backups/{id}/restore",
+            }),
           ]
         : h("p", { class: "muted" }, "There is no verified backup."),
-      previous && button(`Undo the restore (back to ${previous})…`, undo),
+      previous && button(`Undo the restore (back to ${previous})…`, undo, { needs: "POST /v1/restore/undo" }),
     ),
   };
 }
@@ -299,9 +307,14 @@ function validationStep(go) {
     h(
       "div",
       { class: "row" },
-      button("Check the service now", run, { key: "validate" }),
-      button("Compare both stores in full", () =>
-        act("The verify has begun: the page Migration follows it.", () => post("/v1/verify/start", { actor: actor() })),
+      button("Check the service now", run, { key: "validate", needs: "POST /v1/rollback/validate" }),
+      button(
+        "Compare both stores in full",
+        () =>
+          act("The verify has begun: the page Migration follows it.", () =>
+            once("/v1/verify/start", { actor: actor() }),
+          ),
+        { needs: "POST /v1/verify/start" },
       ),
     ),
     h(

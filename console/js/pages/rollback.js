@@ -30,7 +30,7 @@ function flagPart(check, after) {
           h("strong", {}, `Latched by trip ${check.latched.id}: `),
           `${check.latched.reason}. Every key stays on LMDB whatever the flags say.`,
         ),
-        button("Re-arm…", rearm),
+        button("Re-arm…", rearm, { needs: "POST /v1/guard/rearm" }),
       ),
     h(
       "div",
@@ -40,7 +40,7 @@ function flagPart(check, after) {
         async () => {
           if (await rollBackNow()) after();
         },
-        { kind: "danger", key: "flag" },
+        { kind: "danger", key: "flag", needs: "POST /v1/rollback" },
       ),
     ),
   ];
@@ -85,7 +85,7 @@ function schemaPart(schema, reload) {
               async () => {
                 if (await schemaTo(schema, to)) reload();
               },
-              { key: `to-${to}`, name: `Take the schema back to version ${to}` },
+              { key: `to-${to}`, name: `Take the schema back to version ${to}`, needs: "POST /v1/schema/to" },
             ),
         },
       ],
@@ -118,7 +118,7 @@ function restorePart(list, previous) {
               async () => {
                 if (await restoreBackup(row.id)) location.hash = "#/backups";
               },
-              { key: row.id, name: `Restore ${row.id}` },
+              { key: row.id, name: `Restore ${row.id}`, needs: "POST /v1/backups/{id}/restore" },
             ),
         },
       ],
@@ -130,9 +130,13 @@ function restorePart(list, previous) {
       { class: "row" },
       h("a", { href: "#/recovery" }, "To a moment, step by step"),
       previous &&
-        button(`Undo the restore (back to ${previous})…`, async () => {
-          if (await undoRestore()) location.hash = "#/backups";
-        }),
+        button(
+          `Undo the restore (back to ${previous})…`,
+          async () => {
+            if (await undoRestore()) location.hash = "#/backups";
+          },
+          { needs: "POST /v1/restore/undo" },
+        ),
     ),
   ];
 }
@@ -168,7 +172,7 @@ export function mount(root) {
       panel(
         "The rollback at hand, or the newest",
         rollback.node,
-        h("div", { class: "row" }, button("Check the service now", validate)),
+        h("div", { class: "row" }, button("Check the service now", validate, { needs: "POST /v1/rollback/validate" })),
       ),
     ),
     panel("2. The schema: what versions of it made goes, records stay", schema),

@@ -1,5 +1,5 @@
 // A rollout by steps: planned, begun, held, stopped.
-import { actor, get, post } from "../api.js";
+import { actor, get, once, post } from "../api.js";
 import { confirm } from "../dialog.js";
 import { fill, h, onChange } from "../dom.js";
 import { number, percent, seconds, time } from "../format.js";
@@ -17,6 +17,7 @@ import {
   panel,
   progressBar,
   steps,
+  submitButton,
   table,
 } from "../widgets.js";
 
@@ -67,7 +68,7 @@ function stateFacts(of) {
 }
 
 const send = async (what, action, body = {}) => {
-  await act(what, () => post(`/v1/rollout/${action}`, { actor: actor(), ...body }));
+  await act(what, () => once(`/v1/rollout/${action}`, { actor: actor(), ...body }));
   refresh();
 };
 async function abort(reload) {
@@ -136,8 +137,9 @@ function startForm(reload) {
       { class: "row" },
       button("Dry run: show the plan", () => load(plan, async () => fill(plan, planTable(await dryRun()))), {
         key: "dry-run",
+        needs: "POST /v1/rollout/start",
       }),
-      h("button", { type: "submit", class: "main", "data-key": "start" }, "Start…"),
+      submitButton("Start…", { kind: "main", key: "start", needs: "POST /v1/rollout/start" }),
     ),
     plan,
   );
@@ -152,11 +154,18 @@ export function mount(root) {
     fill(
       row,
       word === "running" &&
-        button("Hold", () => send("It stays at this share.", "pause").then(reload), { key: "hold" }),
-      word === "paused" && button("Resume", () => send("It goes on.", "resume").then(reload), { key: "hold" }),
+        button("Hold", () => send("It stays at this share.", "pause").then(reload), {
+          key: "hold",
+          needs: "POST /v1/rollout/pause",
+        }),
+      word === "paused" &&
+        button("Resume", () => send("It goes on.", "resume").then(reload), {
+          key: "hold",
+          needs: "POST /v1/rollout/resume",
+        }),
       ["running", "paused"].includes(word) && [
-        button("Promote…", () => promote(reload), { key: "promote" }),
-        button("Abort…", () => abort(reload), { kind: "danger", key: "abort" }),
+        button("Promote…", () => promote(reload), { key: "promote", needs: "POST /v1/rollout/promote" }),
+        button("Abort…", () => abort(reload), { kind: "danger", key: "abort", needs: "POST /v1/rollout/abort" }),
       ],
     ),
   );

@@ -6,6 +6,8 @@ import { onEvent } from "../events.js";
 import { time } from "../format.js";
 import { act, badge, button, checksTable, copyable, facts, head, load, notice, panel, table } from "../widgets.js";
 
+const TO = "POST /v1/schema/to";
+
 function versionsTable(schema, go) {
   return table(
     "Versions",
@@ -20,6 +22,7 @@ function versionsTable(schema, go) {
           button(row.version < schema.version ? "Back to it…" : "Up to it…", () => go(row.version), {
             key: `to-${row.version}`,
             name: `${row.version < schema.version ? "Back" : "Up"} to version ${row.version}`,
+            needs: TO,
           }),
       },
     ],
@@ -59,6 +62,7 @@ export function mount(root) {
       const schema = await get("/v1/schema");
       const newest = schema.versions.at(-1)?.version ?? 0;
       const go = async (version) => shown(await schemaTo(schema, version));
+      const change = (label, key, version, disabled) => button(label, () => go(version), { key, disabled, needs: TO });
       make.set(`switchback schema create NAME --data-dir ${schema.directory.replace(/\/schema$/, "")}`);
       fill(
         place,
@@ -73,14 +77,14 @@ export function mount(root) {
         h(
           "div",
           { class: "row" },
-          button("Up one…", () => go(schema.version + 1), { key: "up", disabled: schema.version >= newest }),
-          button("Up to the newest…", () => go(newest), { key: "newest", disabled: schema.version >= newest }),
-          button("Down one…", () => go(schema.version - 1), { key: "down", disabled: schema.version === 0 }),
-          button("Down to 0…", () => go(0), { key: "zero", disabled: schema.version === 0 }),
+          change("Up one…", "up", schema.version + 1, schema.version >= newest),
+          change("Up to the newest…", "newest", newest, schema.version >= newest),
+          change("Down one…", "down", schema.version - 1, schema.version === 0),
+          change("Down to 0…", "zero", 0, schema.version === 0),
           button(
             "Validate",
             async () => shown(await act("Checked.", () => post("/v1/schema/validate", { actor: actor() }))),
-            { key: "validate" },
+            { key: "validate", needs: "POST /v1/schema/validate" },
           ),
         ),
       );
