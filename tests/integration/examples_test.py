@@ -17,6 +17,23 @@ alice = 2
 alice = null bob = 7
 many = node:many:1 node:many:2 node:many:3
 """
+GO_SAYS = """\
+alice = 2
+alice = (absent)
+bob = 7
+many = go:many:1 go:many:2 go:many:3
+refused: """
+JAVA_SAYS = """\
+java:alice = 1, by {role}
+set 2: stored
+set 3: changed by another, read it again
+java:alice = 2, by {role}
+java:alice = (absent), by {role}
+java:carol = {{"age":42}}, by {role}
+listed java:bob
+listed java:carol
+listed java:dora
+"""
 C_SAYS = """\
 set OK
 incr 2
@@ -67,6 +84,30 @@ class ExamplesTest(harness.ServerTest):
         if not node or not os.path.isdir("/usr/share/nodejs/redis"):
             self.skip("nodejs or node-redis is not installed")
         self.assertEqual(self.on_both_stores(node, EXAMPLES / "node/example.js"), NODE_SAYS)
+
+    def test_go(self):
+        go, packages = shutil.which("go"), "/usr/share/gocode"
+        if not go or not os.path.isdir(f"{packages}/src/github.com/gomodule/redigo"):
+            self.skip("golang-go or golang-github-gomodule-redigo-dev is not installed")
+        program = self.directory / "example"
+        # Debian's packages are sources below GOPATH, not modules.
+        environment = dict(os.environ, GO111MODULE="off", GOPATH=packages, GOFLAGS="",
+                           GOCACHE=str(self.directory / "cache"))
+        example = EXAMPLES / "go/example.go"
+        harness.run(go, "vet", example, env=environment)
+        harness.run(go, "build", "-o", program, example, env=environment)
+        said = self.on_both_stores(program)
+        self.assertTrue(said.startswith(GO_SAYS), said)
+
+    def test_java(self):
+        java = shutil.which("java")
+        if not java or subprocess.run([java, "--list-modules"], capture_output=True, text=True,
+                                      check=False).stdout.find("jdk.compiler") < 0:
+            self.skip("default-jdk-headless is not installed")
+        for percentage, role in ((0, "legacy"), (100, "unified")):
+            self.subject.route(percentage)
+            said = self.run_example(java, EXAMPLES / "java/Example.java", self.subject.url())
+            self.assertEqual(said, JAVA_SAYS.format(role=role))
 
     def test_c(self):
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "hiredis"], capture_output=True, text=True,
