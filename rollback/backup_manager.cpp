@@ -123,12 +123,10 @@ Status BackupManager::DoCreate(const std::string& id, const BackupRequest& reque
   if (!written) return Fail(written.error());
   LogInfo("backup {}: batch {}, {} bytes in {} ms", id, written->sequence, written->bytes(),
           written->duration.count());
-  if (options_.is_uploading && options_.open_target && written->differences.empty()) {
-    if (auto added = uploads_.Add(id); !added)
-      LogWarning("backup {} will not be uploaded by itself: {}", id, added.error().message);
-    upload_due_at_ = clock_.Now();
+  if (written->differences.empty()) {
+    UploadLater(id);
+    return {};
   }
-  if (written->differences.empty()) return {};
   return Fail(ErrorCode::kCorruption, "the backup is there, but its halves differ in " +
                                           written->differences.front() +
                                           ": run `switchback verify`");
@@ -199,7 +197,8 @@ Status BackupManager::BeginRestore(RestoreRequest request) {
   return Begin(kind, id, actor, reason,
                [this, kind, request = std::move(request)](BackupProgress& progress) -> Status {
                  Restore restore(service_, directory_, clock_, options_.restore);
-                 SB_RETURN_IF_ERROR(restore.Run(request, NewRequest(), progress));
+                 const auto upload_later = [this](const std::string& made) { UploadLater(made); };
+                 SB_RETURN_IF_ERROR(restore.Run(request, NewRequest(), upload_later, progress));
                  Audit(request.actor, kind, request.id);
                  return {};
                });
@@ -345,6 +344,13 @@ Status BackupManager::RunOwn(const std::function<Status()>& begin) {
   return {};
 }
 
+void BackupManager::UploadLater(const std::string& id) {
+  if (!options_.is_uploading || !options_.open_target) return;
+  if (auto added = uploads_.Add(id); !added)
+    LogWarning("backup {} will not be uploaded by itself: {}", id, added.error().message);
+  upload_due_at_ = clock_.Now();
+}
+
 // What waits goes in the order in which it was made. A backup that is not here any more, or is not
 // whole, will never go: only a target that is away is worth another attempt.
 void BackupManager::UploadIfDue() {
@@ -394,7 +400,7 @@ void BackupManager::CreateIfDue() {
   due_at_ = now + (is_done ? options_.interval
                            : std::min<std::chrono::seconds>(options_.interval, kRetryAfter));
   if (!is_done) return;
-  if (auto pruned = Prune(false, "schedule"); !pruned)
+  if (auto pruned = Prune(PruneBy::kSchedule, false, "schedule"); !pruned)
     LogWarning("backup: prune: {}", pruned.error().message);
 }
 
@@ -432,7 +438,7 @@ Status BackupManager::SetPinned(const std::string& id, bool is_pinned, const std
   return {};
 }
 
-Result<std::vector<RetentionVerdict>> BackupManager::Prune(bool is_dry_run,
+Result<std::vector<RetentionVerdict>> BackupManager::Prune(PruneBy by, bool is_dry_run,
                                                            const std::string& actor) {
   const auto entries = directory_.List();
   if (!entries) return Fail(entries.error());
@@ -451,7 +457,7 @@ Result<std::vector<RetentionVerdict>> BackupManager::Prune(bool is_dry_run,
     }
     items.push_back(std::move(item));
   }
-  auto verdicts = DecideRetention(options_.retention, std::move(items), clock_.WallNow());
+  auto verdicts = DecideRetention(options_.retention, std::move(items), clock_.WallNow(), by);
   if (is_dry_run) return verdicts;
   for (const RetentionVerdict& verdict : verdicts) {
     if (!verdict.goes) continue;

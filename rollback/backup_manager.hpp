@@ -38,7 +38,7 @@ struct BackupManagerOptions {
   RestoreOptions restore;
   // Opens the place off the machine, for each operation anew. Empty: there is none.
   std::function<Result<std::unique_ptr<BackupTarget>>()> open_target;
-  bool is_uploading = false;  // each backup that Create makes goes there by itself
+  bool is_uploading = false;  // each backup that is made goes there by itself
 };
 
 // The operation that runs, or the newest one that did.
@@ -109,7 +109,7 @@ class BackupManager {
   // kRefused: it is in use.
   Status DeleteRemote(const std::string& id, const std::string& actor) SB_EXCLUDES(mutex_);
   // What retention says of each, and unless `is_dry_run` deletes what goes.
-  Result<std::vector<RetentionVerdict>> Prune(bool is_dry_run, const std::string& actor)
+  Result<std::vector<RetentionVerdict>> Prune(PruneBy by, bool is_dry_run, const std::string& actor)
       SB_EXCLUDES(mutex_);
 
  private:
@@ -133,6 +133,8 @@ class BackupManager {
   // Begins an operation of its own, and runs it. The error is that of `begin`, not how it ended.
   Status RunOwn(const std::function<Status()>& begin) SB_EXCLUDES(mutex_);
   void CreateIfDue() SB_EXCLUDES(mutex_);
+  // If backups go to the target by themselves, this one too.
+  void UploadLater(const std::string& id);
   void UploadIfDue() SB_EXCLUDES(mutex_);
   [[nodiscard]] Result<std::unique_ptr<BackupTarget>> OpenTarget() const;
   Status CheckNotInUse(const std::string& id) SB_REQUIRES(mutex_);

@@ -292,12 +292,12 @@ Result<RestorePlan> Restore::PlanBackup(const RestoreRequest& request) const {
 }
 
 Status Restore::Run(const RestoreRequest& request, const BackupRequest& safety,
-                    BackupProgress& progress) {
+                    const TakeBackup& take_safety, BackupProgress& progress) {
   progress.SetStage("validate");
   const auto plan = Plan(request);
   if (!plan) return Fail(plan.error());
   if (!request.is_undo() && !request.is_without_safety_backup)
-    SB_RETURN_IF_ERROR(MakeSafetyBackup(request, safety, progress));
+    SB_RETURN_IF_ERROR(MakeSafetyBackup(request, safety, take_safety, progress));
   const auto built = BuildGeneration(request, progress);
   if (!built) return Fail(built.error());
   UnusedGeneration unused(DataDirectory() + "/" + built->generation);
@@ -320,7 +320,7 @@ Status Restore::Run(const RestoreRequest& request, const BackupRequest& safety,
 }
 
 Status Restore::MakeSafetyBackup(const RestoreRequest& request, const BackupRequest& safety,
-                                 BackupProgress& progress) {
+                                 const TakeBackup& take_safety, BackupProgress& progress) {
   BackupRequest backup = safety;
   backup.reason = BackupReason::kBeforeRestore;
   backup.actor = request.actor;
@@ -328,7 +328,10 @@ Status Restore::MakeSafetyBackup(const RestoreRequest& request, const BackupRequ
   SB_RETURN_IF_ERROR(Failpoint("restore.safety"));
   const auto made =
       WriteBackup(service_, directory_, NewBackupId(clock_.WallNow()), backup, clock_, progress);
-  if (made) return {};
+  if (made) {
+    if (made->differences.empty()) take_safety(made->id);
+    return {};
+  }
   if (made.error().code == ErrorCode::kCancelled) return Fail(made.error());
   return Fail(made.error().code,
               "no backup of what is there now could be made: " + made.error().message +

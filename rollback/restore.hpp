@@ -42,10 +42,13 @@ class Restore {
   // data directory's, a newer schema, a migration is under way), kNoSpace.
   Result<RestorePlan> Plan(const RestoreRequest& request) const;
 
-  // Does it. `safety` says how the backup of now is made. After any error everything is as before.
+  // Does it. `safety` says how the backup of now is made; `take_safety` is told its id, if one was
+  // made. After any error everything is as before.
   // Errors: those of Plan, of WriteBackup, kCorruption (a file is not what the manifest says),
   // kBusy (the stores did not stand still in time: try again), kCancelled.
-  Status Run(const RestoreRequest& request, const BackupRequest& safety, BackupProgress& progress);
+  using TakeBackup = std::function<void(const std::string& id)>;
+  Status Run(const RestoreRequest& request, const BackupRequest& safety,
+             const TakeBackup& take_safety, BackupProgress& progress);
 
  private:
   // What the log of one epoch holds past `after` up to `until`.
@@ -83,7 +86,7 @@ class Restore {
   Result<RestorePlan> PlanBackup(const RestoreRequest& request) const;
   Status CheckMayRestore(const RestoreRequest& request, const BackupManifest& manifest) const;
   Status MakeSafetyBackup(const RestoreRequest& request, const BackupRequest& safety,
-                          BackupProgress& progress);
+                          const TakeBackup& take_safety, BackupProgress& progress);
   Result<Built> BuildGeneration(const RestoreRequest& request, BackupProgress& progress);
   Status BuildStores(const RestoreRequest& request, const BackupManifest& manifest,
                      const std::string& path, BackupProgress& progress);

@@ -48,11 +48,12 @@ class Generations {
 };
 
 // What age is measured from.
-WallTime ReferenceOf(const std::vector<RetentionItem>& items, WallTime now) {
-  std::uint32_t past_count = 0;
+WallTime ReferenceOf(const std::vector<RetentionItem>& items, WallTime now, PruneBy by) {
+  const int wanted = by == PruneBy::kSchedule ? 2 : 1;
+  int past_count = 0;
   for (const RetentionItem& item : items) {
     if (item.is_damaged || item.created_at > now) continue;
-    if (++past_count == 2) return item.created_at;
+    if (++past_count == wanted) return item.created_at;
   }
   return WallTime::min();
 }
@@ -60,11 +61,12 @@ WallTime ReferenceOf(const std::vector<RetentionItem>& items, WallTime now) {
 }  // namespace
 
 std::vector<RetentionVerdict> DecideRetention(const RetentionPolicy& policy,
-                                              std::vector<RetentionItem> items, WallTime now) {
+                                              std::vector<RetentionItem> items, WallTime now,
+                                              PruneBy by) {
   std::sort(items.begin(), items.end(), [](const RetentionItem& a, const RetentionItem& b) {
     return std::tie(a.created_at, a.id) > std::tie(b.created_at, b.id);
   });
-  const WallTime reference = ReferenceOf(items, now);
+  const WallTime reference = ReferenceOf(items, now, by);
   Generations daily("day", policy.daily,
                     [](WallTime t) { return std::int64_t{DayOf(t).time_since_epoch().count()}; });
   Generations weekly("week", policy.weekly, WeekOf);

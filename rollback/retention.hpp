@@ -8,8 +8,9 @@
 // as many as are asked for. (5) What is older than `age_max`, or beyond the newest `count_max`,
 // goes.
 //
-// Age is measured from the second newest backup at the most, not from a later now: a clock that has
-// jumped ahead, even if a backup was made since, deletes nothing.
+// Age is measured from the newest backup at the most, not from a later now: a clock that has jumped
+// ahead deletes nothing. Where nobody looks on it is the second newest one, so that nothing goes
+// either when a backup was made since.
 #pragma once
 
 #include <chrono>
@@ -21,6 +22,8 @@
 #include "rollback/backup_manifest.hpp"
 
 namespace switchback {
+
+enum class PruneBy : std::uint8_t { kOperator, kSchedule };
 
 struct RetentionPolicy {
   std::chrono::hours age_max{30 * 24};  // 0 = any age
@@ -47,6 +50,7 @@ struct RetentionVerdict {
 
 // One verdict an item, the newest first.
 std::vector<RetentionVerdict> DecideRetention(const RetentionPolicy& policy,
-                                              std::vector<RetentionItem> items, WallTime now);
+                                              std::vector<RetentionItem> items, WallTime now,
+                                              PruneBy by);
 
 }  // namespace switchback

@@ -143,7 +143,7 @@ HttpResponse HandleBackupPrune(const ControlPlaneParts& parts, const std::string
   if (parts.backups == nullptr) return NoBackups();
   const auto parsed = ParseActor(body, "dry_run");
   if (!parsed) return ProblemResponse(parsed.error());
-  const auto verdicts = parts.backups->Prune(parsed->flag, parsed->actor);
+  const auto verdicts = parts.backups->Prune(PruneBy::kOperator, parsed->flag, parsed->actor);
   if (!verdicts) return ProblemResponse(verdicts.error());
   return JsonResponse(RetentionJson(*verdicts, parsed->flag));
 }

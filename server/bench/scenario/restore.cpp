@@ -67,7 +67,7 @@ Result<RestoreScenario::Outcome> RestoreScenario::Restore(RestoreRequest request
   BackupProgress progress(SystemClock(), 0);
   StageTimes stages(progress);
   const auto begun = std::chrono::steady_clock::now();
-  SB_RETURN_IF_ERROR(restore.Run(request, {}, progress));
+  SB_RETURN_IF_ERROR(restore.Run(request, {}, [](const std::string&) {}, progress));
   Outcome outcome;
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   outcome.stages = stages.Stop();

@@ -226,9 +226,9 @@ TEST_F(BackupManagerTest, PruneDeletesWhatRetentionSays) {
   world_.clock.Advance(std::chrono::seconds(2));
   const std::string recent = world_.Create();
 
-  const auto planned = Must(world_.manager->Prune(true, "me"));
+  const auto planned = Must(world_.manager->Prune(PruneBy::kOperator, true, "me"));
   EXPECT_EQ(Must(world_.manager->directory().List()).size(), 2u) << "a dry run";
-  Must(world_.manager->Prune(false, "me"));
+  Must(world_.manager->Prune(PruneBy::kOperator, false, "me"));
 
   ASSERT_EQ(planned.size(), 2u);
   EXPECT_TRUE(planned[1].goes);

@@ -317,5 +317,22 @@ TEST(BackupTransferManagerTest, EachBackupGoesByItselfAndIsNotForgottenWhileTheT
   EXPECT_EQ(world.RemoteIds(), std::vector{id});
 }
 
+TEST(BackupTransferManagerTest, TheSafetyBackupOfARestoreGoesByItselfToo) {
+  TargetWorld world;
+  world.options.is_uploading = true;
+  world.manager.reset();
+  world.Open();
+  const std::string id = world.Create();
+  world.clock.Advance(std::chrono::seconds(2));
+
+  Must(world.manager->BeginRestore({.id = id}));
+  EXPECT_FALSE(world.Finished().error);
+  while (Must(world.journal->Load("backup-uploads")) != "[]") std::this_thread::yield();
+
+  const auto here = Must(world.manager->directory().List());
+  ASSERT_EQ(here.size(), 2u);
+  EXPECT_EQ(world.RemoteIds(), (std::vector{here[0].id, here[1].id}));
+}
+
 }  // namespace
 }  // namespace switchback

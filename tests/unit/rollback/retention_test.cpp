@@ -21,9 +21,9 @@ RetentionItem Item(const std::string& id, hours age) {
 }
 
 std::set<std::string> Gone(const RetentionPolicy& policy, const std::vector<RetentionItem>& items,
-                           WallTime now = kNow) {
+                           WallTime now = kNow, PruneBy by = PruneBy::kSchedule) {
   std::set<std::string> gone;
-  for (const RetentionVerdict& verdict : DecideRetention(policy, items, now)) {
+  for (const RetentionVerdict& verdict : DecideRetention(policy, items, now, by)) {
     EXPECT_FALSE(verdict.why.empty());
     if (verdict.goes) gone.insert(verdict.id);
   }
@@ -124,6 +124,16 @@ TEST(Retention, AClockThatJumpedAheadDeletesNothing) {
   auto with_one_made_since = items;
   with_one_made_since.push_back(Item("since", -10000 * kDay));
   EXPECT_EQ(Gone({}, with_one_made_since, later), Names{});
+}
+
+TEST(Retention, WhoLooksOnDeletesByTheAgeOfTheNewestOne) {
+  const std::vector<RetentionItem> items{Item("new", hours(0)), Item("old", 40 * kDay)};
+
+  EXPECT_EQ(Gone({}, items, kNow, PruneBy::kOperator), Names{"old"});
+  EXPECT_EQ(Gone({}, items, kNow, PruneBy::kSchedule), Names{});
+  EXPECT_EQ(Gone({}, {Item("a", hours(0)), Item("b", 20 * kDay)}, kNow + 10000 * kDay,
+                 PruneBy::kOperator),
+            Names{});
 }
 
 TEST(Retention, AClockThatWentBackDeletesNothing) {
