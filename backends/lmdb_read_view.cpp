@@ -177,7 +177,9 @@ Result<std::vector<std::string>> LmdbReadView::Databases() {
     const int error = mdb_get(txn_.get(), LmdbCollections::kMainDbi, &key, &value);
     if (error == MDB_NOTFOUND) continue;
     if (error != MDB_SUCCESS) return FailMdb("look up database " + name, error);
-    SB_CHECK(value.mv_size == LmdbCollections::kDatabaseRecordBytes, "a database's record");
+    if (value.mv_size != LmdbCollections::kDatabaseRecordBytes)
+      return Fail(ErrorCode::kForeignWrite,
+                  "another process has put a record in place of database " + name);
     present.push_back(std::move(name));
   }
   return present;

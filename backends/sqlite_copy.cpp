@@ -46,7 +46,8 @@ Status CheckSpace(sqlite3* db, const std::string& directory) {
   if (!page_bytes) return Fail(page_bytes.error());
   struct statvfs space {};
   if (::statvfs(directory.c_str(), &space) != 0) return FailErrno("statvfs " + directory, errno);
-  SB_CHECK(*free_pages <= *pages, "free pages are pages");
+  if (*free_pages > *pages)
+    return Fail(ErrorCode::kCorruption, "the database's header has more free pages than pages");
   const std::uint64_t needed = (*pages - *free_pages) * *page_bytes + kFreeBytesKept;
   const std::uint64_t there = std::uint64_t{space.f_bavail} * space.f_frsize;
   if (there >= needed) return {};

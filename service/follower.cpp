@@ -396,8 +396,9 @@ Status Follower::Reopen() {
   if (!committed) return Fail(committed.error());
   if (committed->log_id != log_.log_id())
     return Fail(ErrorCode::kCorruption, "the store lost its position in the log");
-  SB_CHECK(committed->applied_sequence <= log_.last_sequence(),
-           "no store is ahead of the log (I3)");
+  // Never by what was applied here (I3): the files are others.
+  if (committed->applied_sequence > log_.last_sequence())
+    return Fail(ErrorCode::kCorruption, "the store is ahead of the log");
   const bool has_gone_back = committed->applied_sequence < applied_sequence();
   SetCommitted(*committed);
   // A disk that dropped what it could not write: the memtable may have let go of it already.

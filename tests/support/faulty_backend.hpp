@@ -42,6 +42,14 @@ class FaultyStore {
     Fill(*durable);
   }
 
+  // Becomes another store, one that is further.
+  void GoAhead(std::uint64_t batches) {
+    MemoryStore::Content content = *store_->Newest();
+    content.state.applied_sequence += batches;
+    store_->Clear();
+    Fill(content);
+  }
+
   // Called on the follower's thread, before the call is carried out; an error is its result.
   enum class Call { kApply, kMakeDurable, kReopen, kState, kReset };
   using Hook = std::function<Status(Call)>;

@@ -335,6 +335,27 @@ TEST_F(FollowerTest, TheLastStoreLeavesWhenItHasLostTransactions) {
   ExpectEqualStores();
 }
 
+// Somebody has put other files in its place.
+TEST_F(FollowerTest, AStoreThatIsAheadOfTheLogIsNotUsed) {
+  world_.Open();
+  Must(world_.Flip(100));
+  Write(5, "v");
+  world_.Drain();
+  std::atomic<bool> is_other{false};
+  world_.unified->SetHook([&](FaultyStore::Call call) -> Status {
+    if (call == FaultyStore::Call::kApply && !is_other)
+      return Fail(ErrorCode::kUnknownOutcome, "fsync failed");
+    if (call == FaultyStore::Call::kReopen && !is_other.exchange(true))
+      world_.unified->GoAhead(100);
+    return {};
+  });
+  Must(world_.Put("c", "trigger", "v"));
+
+  ASSERT_TRUE(world_.Becomes(Role::kUnified, FollowerState::kFailed));
+  ASSERT_TRUE(test::Eventually([&] { return Applied(Role::kLegacy) == 6; }));
+  EXPECT_EQ(world_.Get("c", "trigger"), "v");
+}
+
 // A second sync after a failed one proves nothing unless something was written in between.
 TEST_F(FollowerTest, AFailedSyncIsNotBelievedToHaveWorkedAfterAll) {
   world_.Open();
