@@ -46,6 +46,9 @@ test("what a receiver does not take waits, is seen, and goes once it does", asyn
   await page.getByText("503").first().waitFor();
   assert.deepEqual(await accessibility(page), []);
   assert.equal(got.length, 0);
+  await page.show("overview");
+  await page.getByText(/alerts does not take what waits: 1\./).waitFor();
+  await page.show("notifications");
 
   status = 204;
   await page.getByText(/alerts does not take what waits/).waitFor({ state: "detached" });

@@ -3,6 +3,7 @@ import { get, post } from "../api.js";
 import { fill, h, onChange } from "../dom.js";
 import { number, seconds, time } from "../format.js";
 import { every } from "../live.js";
+import { troubles } from "../receivers.js";
 import { act, badge, button, copyable, head, notice, panel, table } from "../widgets.js";
 
 const POLL_MS = 2000;
@@ -11,28 +12,6 @@ const EXAMPLE = `{"notifications": [
   {"kind": "command", "argv": ["/usr/local/bin/page", "oncall"], "events": ["guard.trip", "server.safe-mode"]}]}`;
 const TONE = { delivered: "good", failed: "bad", refused: "bad", expired: "bad", dropped: "bad" };
 const outcome = (word) => badge(word, TONE[word] ?? "");
-
-const lost = (row) =>
-  ["refused", "expired", "dropped"].filter((name) => row[name] > 0).map((name) => `${number(row[name])} ${name}`);
-
-// One that never got what was for it, or does not take it now.
-const troubles = (sinks) =>
-  sinks.flatMap((row) => [
-    row.waiting > 0 &&
-      row.last?.outcome === "failed" &&
-      notice(
-        "warn",
-        h("strong", {}, `${row.name} does not take what waits: ${number(row.waiting)}. `),
-        row.last.text,
-        row.next_attempt_seconds !== null && h("span", { class: "muted" }, " It is tried again by itself."),
-      ),
-    lost(row).length > 0 &&
-      notice(
-        "bad",
-        h("strong", {}, `${row.name} did not get all: `),
-        `${lost(row).join(", ")} since the server started.`,
-      ),
-  ]);
 
 function sinksTable(sinks, test) {
   return table(

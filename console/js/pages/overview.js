@@ -15,7 +15,8 @@ import {
   seconds,
   time,
 } from "../format.js";
-import { live, onLive } from "../live.js";
+import { every, live, onLive } from "../live.js";
+import { troubles } from "../receivers.js";
 import { badge, button, facts, head, load, notice, panel, table } from "../widgets.js";
 
 const STAGES = {
@@ -234,6 +235,7 @@ export function mount(root) {
     guard: h("div"),
     errors: h("div"),
     alerts: h("div"),
+    receivers: h("div"),
     feed: h("ol", { class: "feed", tabindex: "0", "aria-label": "What happened" }),
   };
   fill(
@@ -251,6 +253,7 @@ export function mount(root) {
       "div",
       { class: "live-data" },
       parts.alerts,
+      parts.receivers,
       h("div", { class: "grid" }, card.nodes),
       h(
         "div",
@@ -308,14 +311,18 @@ export function mount(root) {
     fill(parts.stores, storesTable(live.status));
     fill(parts.pipeline, pipelineFacts(live.status));
   };
-  const loadBackups = () => load(card.backup, async () => drawBackup(card.backup, await get("/v1/backups")));
-  loadBackups();
-  const timer = setInterval(() => document.hidden || live.isStale || loadBackups(), 15_000);
+  const drawReceivers = onChange((sinks) => fill(parts.receivers, troubles(sinks)));
+  const loadSeldom = async () => {
+    if (live.isStale) return;
+    load(card.backup, async () => drawBackup(card.backup, await get("/v1/backups")));
+    get("/v1/notifications").then(({ sinks }) => drawReceivers(sinks), () => {});
+  };
+  const endSeldom = every(15_000, loadSeldom);
   update();
   const end = onLive(update);
   return () => {
     end();
-    clearInterval(timer);
+    endSeldom();
     charts.forEach((chart) => chart.destroy());
   };
 }
