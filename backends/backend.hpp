@@ -98,7 +98,7 @@ class ReadView {
   // The state as of this snapshot.
   virtual Result<StoreState> State() = 0;
 
-  // Told how many bytes were copied since the last call, about once a megabyte. May block to slow
+  // Told how many bytes were copied since the last call, some hundred kilobytes. May block to slow
   // the copy down; an error ends it.
   using CopyStep = std::function<Status(std::uint64_t bytes)>;
   // Writes this snapshot, the state and what is not served included, as one ordinary file of the

@@ -14,7 +14,7 @@
 namespace switchback {
 namespace {
 
-constexpr std::uint64_t kCopyStepBytes = 1u << 20;
+constexpr std::uint64_t kCopyStepBytes = 256u << 10;
 // Committed in portions: a transaction's dirty pages are in memory, and their number is limited.
 constexpr std::uint64_t kPortionBytes = 32u << 20;
 constexpr std::uint64_t kMapBytesLeast = 1u << 20;

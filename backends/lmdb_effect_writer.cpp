@@ -3,6 +3,7 @@
 #include "backends/effect_check.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
+#include "common/periodic_yield.hpp"
 
 namespace switchback {
 namespace {
@@ -117,7 +118,9 @@ Status LmdbEffectWriter::Clear(const Effect& effect) {
 }
 
 Status LmdbEffectWriter::WriteAll(std::span<const Effect> effects) {
+  PeriodicYield turns;
   for (std::size_t at = 0; at < effects.size(); ++at) {
+    turns.Step();
     const Effect& effect = effects[at];
     SB_RETURN_IF_ERROR(Failpoint("lmdb.put"));
     SB_RETURN_IF_ERROR(CheckEffect(effect));

@@ -19,7 +19,7 @@
 namespace switchback {
 namespace {
 
-constexpr std::uint64_t kCopyStepBytes = 1u << 20;
+constexpr std::uint64_t kCopyStepBytes = 256u << 10;
 
 // Left free beside the copy, for what the service itself writes meanwhile.
 constexpr std::uint64_t kFreeBytesKept = 64ull << 20;

@@ -5,6 +5,7 @@
 #include "backends/effect_check.hpp"
 #include "common/check.hpp"
 #include "common/failpoint.hpp"
+#include "common/periodic_yield.hpp"
 
 namespace switchback {
 
@@ -82,7 +83,9 @@ Status SqliteEffectWriter::Clear(const Effect& effect) {
 
 Status SqliteEffectWriter::WriteAll(std::span<const Effect> effects) {
   SB_CHECK(sqlite3_get_autocommit(db_) == 0, "effects belong to a transaction");
+  PeriodicYield turns;
   for (const Effect& effect : effects) {
+    turns.Step();
     SB_RETURN_IF_ERROR(Failpoint("sqlite.put"));
     SB_RETURN_IF_ERROR(CheckEffect(effect));
     switch (effect.kind) {

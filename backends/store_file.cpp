@@ -15,9 +15,9 @@
 namespace switchback {
 namespace {
 
-constexpr std::uint64_t kStepBytes = 1u << 20;
+constexpr std::uint64_t kStepBytes = 256u << 10;
 
-// Tells `step` about every megabyte.
+// Tells `step` of what was read, now and then.
 class StepCounter {
  public:
   explicit StepCounter(const ReadView::CopyStep& step) : step_(step) {}

@@ -18,7 +18,7 @@
 namespace switchback {
 namespace {
 
-constexpr std::size_t kBufferBytes = 1u << 20;
+constexpr std::size_t kBufferBytes = 256u << 10;
 
 struct CompressorFree {
   void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }

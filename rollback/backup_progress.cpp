@@ -1,6 +1,7 @@
 #include "rollback/backup_progress.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace switchback {
@@ -46,6 +47,7 @@ void BackupProgress::Cancel() {
 }
 
 Status BackupProgress::Advance(std::uint64_t bytes) {
+  std::this_thread::yield();  // as PeriodicYield
   MutexLock lock(mutex_);
   bytes_done_ += bytes;
   if (bytes_per_second_ > 0 && !is_cancelled_) {
