@@ -189,14 +189,27 @@ void ShareLock(int fd, const struct stat& flags_file) {
   (void)!::fchmod(fd, flags_file.st_mode & 0777);
 }
 
+// What root makes in another's directory belongs there: a server must be able to lock and replace
+// it. Best effort, as it would be for those who could not read it either.
+void GiveToOwnerOfDirectory(int fd, const std::string& path) {
+  struct stat directory {};
+  if (::geteuid() == 0 && ::stat(ParentDirectory(path).c_str(), &directory) == 0)
+    (void)!::fchown(fd, directory.st_uid, directory.st_gid);
+}
+
 // Keeps the lock as long as the descriptor is open. The file stays: to remove it would let a third
 // writer lock a new one while a second still waits for the old.
 Result<UniqueFd> LockBeside(const Target& target) {
   const std::string& path = target.path;
   const std::string lock_path = Beside(path, ".lock");
-  auto fd = OpenFile(lock_path, O_RDWR | O_CREAT);
+  // A link there would have root give away what it leads to.
+  auto fd = OpenFile(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW);
   if (!fd) return Fail(fd.error());
-  if (target.status) ShareLock(fd->get(), *target.status);
+  if (target.status) {
+    ShareLock(fd->get(), *target.status);
+  } else {
+    GiveToOwnerOfDirectory(fd->get(), lock_path);
+  }
   const auto deadline = std::chrono::steady_clock::now() + kLockWaitMax;
   while (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return FailErrno("lock " + lock_path, errno);
@@ -233,6 +246,8 @@ Status WriteNew(const std::string& path, const Target& target, std::string_view 
   if (!fd.is_open()) return FailErrno("create " + path, errno);
   if (target.status) {
     SB_RETURN_IF_ERROR(KeepModeAndOwner(fd.get(), target.path, *target.status));
+  } else {
+    GiveToOwnerOfDirectory(fd.get(), path);
   }
   if (auto written = WriteAt(fd.get(), text, 0); !written) {
     return Fail(WithContext(written.error(), path));

@@ -1,9 +1,11 @@
 #include "server/process.hpp"
 
+#include <grp.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <utility>
 
 #include "common/check.hpp"
@@ -158,6 +161,19 @@ std::string LocalUser() {
   const passwd* user = ::getpwuid(::getuid());
   return (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())) + "@" +
          HostName();
+}
+
+Status ActAsOwner(const std::string& directory) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &info) != 0 || info.st_uid == 0) return {};
+  const passwd* user = ::getpwuid(info.st_uid);
+  const std::string name = user != nullptr ? user->pw_name : std::to_string(info.st_uid);
+  const bool has_groups =
+      user != nullptr ? ::initgroups(name.c_str(), info.st_gid) == 0 : ::setgroups(0, nullptr) == 0;
+  if (!has_groups || ::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0)
+    return FailErrno("act as " + name + ", who owns " + directory, errno);
+  std::cerr << "switchback: acting as " << name << ", who owns " << directory << "\n";
+  return {};
 }
 
 }  // namespace switchback

@@ -63,7 +63,13 @@ std::optional<std::chrono::milliseconds> WatchdogPeriod();
 // Of this machine; "" when it has none.
 std::string HostName();
 
-// "name@host" of whoever runs this process, for journals.
+// "name@host" of whoever runs this process, for journals. ActAsOwner changes nothing about it.
 std::string LocalUser();
+
+// From here on root does everything as the owner of `directory`, and says so on standard error:
+// what root made there would shut the owner's server out, and links there cannot lead root
+// elsewhere. Nothing changes for others, in a directory of root's, and where there is none.
+// Errors: kIo.
+Status ActAsOwner(const std::string& directory);
 
 }  // namespace switchback

@@ -14,6 +14,7 @@
 #include "server/cli/output.hpp"
 #include "server/cli/server_api.hpp"
 #include "server/errors.hpp"
+#include "server/process.hpp"
 
 namespace switchback {
 namespace {
@@ -81,6 +82,8 @@ int DoRepair(const Diagnosis& diagnosis, const RescueProposal& proposal,
 int Repair(const DoctorOptions& options) {
   if (auto set = SetFailpointsFromEnvironment(); !set)
     return ReportError(set.error(), options.is_json);
+  if (auto acting = ActAsOwner(options.request.data_dir); !acting)
+    return ReportError(acting.error(), options.is_json);
   Diagnosis diagnosis = BeginDiagnosis(options.request);
   if (!diagnosis.facts.is_usable)
     return Refuse(diagnosis, options, ErrorCode::kRefused, "this is no directory to repair");

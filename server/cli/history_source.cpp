@@ -6,6 +6,7 @@
 #include "server/cli/lock_owner.hpp"
 #include "server/http/history_json.hpp"
 #include "server/http/query.hpp"
+#include "server/process.hpp"
 #include "service/data_directory.hpp"
 
 namespace switchback {
@@ -80,6 +81,7 @@ Result<Json> HistorySource::AddNote(const OperationNote& note) {
   if (api_)
     return api_->Send("POST", "/v1/history/" + std::to_string(note.operation) + "/notes",
                       {{"text", note.text}, {"kind", note.kind}, {"actor", note.actor}});
+  SB_RETURN_IF_ERROR(ActAsOwner(data_dir_));
   const auto lock = DataDirectory::OpenForRepair(data_dir_, "");
   if (!lock) return Fail(lock.error());
   journal_.reset();

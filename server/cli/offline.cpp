@@ -2,9 +2,12 @@
 
 #include <sys/stat.h>
 
+#include "server/process.hpp"
+
 namespace switchback {
 
 Result<std::unique_ptr<DbService>> OpenOffline(const std::string& data_dir) {
+  SB_RETURN_IF_ERROR(ActAsOwner(data_dir));
   // Opening would make a new, empty service where a mistyped path points to.
   struct stat info {};
   if (::stat((data_dir + "/CURRENT").c_str(), &info) != 0)

@@ -11,7 +11,7 @@ namespace switchback {
 
 // Opens the service of an existing data directory, which remembers where its stores are. Errors:
 // kNotFound when there is no such data directory (nothing is made), kConflict while a server has
-// it, else those of DbService::Open.
+// it, else those of DbService::Open. Root acts as its owner from here on (ActAsOwner).
 Result<std::unique_ptr<DbService>> OpenOffline(const std::string& data_dir);
 
 }  // namespace switchback

@@ -14,6 +14,7 @@
 #include "server/cli/output.hpp"
 #include "server/cli/server_api.hpp"
 #include "server/errors.hpp"
+#include "server/process.hpp"
 
 namespace switchback {
 namespace {
@@ -97,8 +98,11 @@ int Run(const SchemaOptions& options, const std::string& what, Json body) {
 
 int Create(const SchemaOptions& options) {
   std::string directory = options.schema_dir;
-  if (directory.empty() && !options.server.data_dir.empty())
+  if (directory.empty() && !options.server.data_dir.empty()) {
+    if (auto acting = ActAsOwner(options.server.data_dir); !acting)
+      return ReportError(acting.error(), options.server.is_json);
     directory = options.server.data_dir + "/schema";
+  }
   if (directory.empty())
     return ReportError({ErrorCode::kInvalidArgument, "say where: --schema-dir or --data-dir"},
                        options.server.is_json);

@@ -200,6 +200,28 @@ TEST_F(SetFlagInFileTest, KeepsTheOwner) {
   EXPECT_EQ(StatOf(folder_.File(".flags.json.lock")).st_uid, owner);
 }
 
+TEST_F(SetFlagInFileTest, ANewFileBelongsToTheOwnerOfItsFolder) {
+  const bool is_root = ::geteuid() == 0;
+  const uid_t owner = is_root ? 12345 : ::geteuid();
+  ASSERT_EQ(::chown(folder_.path().c_str(), owner, is_root ? 23456 : ::getegid()), 0);
+
+  ASSERT_TRUE(Set(true));
+
+  EXPECT_EQ(StatOf(path_).st_uid, owner);
+  EXPECT_EQ(StatOf(folder_.File(".flags.json.lock")).st_uid, owner);
+}
+
+TEST_F(SetFlagInFileTest, RefusesALinkInThePlaceOfTheLock) {
+  WriteInPlace(path_, FileWith("false"));
+  WriteInPlace(folder_.File("other"), "of somebody else");
+  ASSERT_EQ(::chmod(folder_.File("other").c_str(), 0600), 0);
+  fs::create_symlink("other", folder_.File(".flags.json.lock"));
+
+  EXPECT_FALSE(Set(true));
+
+  EXPECT_EQ(StatOf(folder_.File("other")).st_mode & 07777, 0600u);
+}
+
 TEST_F(SetFlagInFileTest, FollowsASymbolicLinkAndKeepsIt) {
   const TempFolder elsewhere;
   WriteInPlace(elsewhere.File("real.json"), FileWith("false"));
