@@ -1,74 +1,15 @@
 """The Debian package: what is in it, and its life on a machine: installed, started, upgraded, removed, purged. The
 machine is an overlay over this one, thrown away afterwards."""
 
-import atexit
-import functools
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
-import tempfile
 import textwrap
 
 import harness
-
-BUILD = pathlib.Path(harness.BINARY).parent.parent
-VERSION = re.search(r"project\(switchback VERSION (\S+)", (harness.ROOT / "CMakeLists.txt").read_text()).group(1)
-UNIT = harness.ROOT / "packaging/switchback.service"
-
-# Stands for systemd: whoever asks it is written down.
-SYSTEMCTL = """#!/bin/sh
-echo "$*" >>/calls
-case "$*" in
-  *preset*) exec /usr/bin/systemctl "$@" ;;  # links in files: no service manager is asked
-  *is-active*) test -e /active ;;
-  *is-enabled*) test -L /etc/systemd/system/multi-user.target.wants/switchback.service && echo enabled ;;
-esac
-"""
-
-
-@functools.cache
-def make_package():
-    """The package of the build that is tested, made by cpack, once."""
-    directory = tempfile.mkdtemp(prefix="switchback-test.")
-    atexit.register(shutil.rmtree, directory, True)
-    harness.run("cmake", "--build", BUILD, "--target", "switchback_c", "switchback_manual")
-    done = harness.run("cpack", "-G", "DEB", "-B", directory, cwd=BUILD, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = list(pathlib.Path(directory).glob("switchback_*.deb"))
-    assert len(found) == 1, found
-    return found[0]
-
-
-class Machine:
-    """This machine as it is, in a mount namespace of its own: what is written to it is gone with it. Nothing listens
-    where others would see it: it has a network of its own, too."""
-
-    def __init__(self, directory):
-        self.directory = directory
-
-    def run(self, script):
-        """(exit code, output) of a shell script as root there. Each run begins with a fresh machine."""
-        place = self.directory / "machine"
-        place.mkdir(exist_ok=True)
-        (self.directory / "systemctl").write_text(SYSTEMCTL)
-        (self.directory / "script.sh").write_text(script)
-        enter = textwrap.dedent(f"""
-            mount -t tmpfs none {place}
-            mkdir {place}/root {place}/upper {place}/work
-            mount -t overlay none -o lowerdir=/,upperdir={place}/upper,workdir={place}/work {place}/root
-            mount --rbind /proc {place}/root/proc
-            mount --rbind /dev {place}/root/dev
-            ip link set lo up 2>/dev/null || true
-            cp {self.directory}/script.sh {place}/root/script.sh
-            install -m 755 {self.directory}/systemctl {place}/root/usr/local/bin/systemctl
-            exec chroot {place}/root /bin/bash -e /script.sh
-        """)
-        done = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "bash", "-ec", enter],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
-        return done.returncode, done.stdout
+from machines import BUILD, UNIT, VERSION, Machine, make_package
 
 
 class ContentTest(harness.ServerTest):
