@@ -152,7 +152,8 @@ Result<StoreFileReport> InspectSqlite(const std::string& path, StoreFileCheck ch
   {
     auto db = OpenSqliteReader(options);
     if (!db) return Fail(db.error());
-    if (check != StoreFileCheck::kState) SB_RETURN_IF_ERROR(CheckSqlite(db->get(), path, check));
+    if (check == StoreFileCheck::kQuick || check == StoreFileCheck::kThorough)
+      SB_RETURN_IF_ERROR(CheckSqlite(db->get(), path, check));
     SB_RETURN_IF_ERROR(database->tables.Load(db->get()));
     auto versions = ReadSchemaVersions(db->get());
     if (!versions) return Fail(versions.error());
@@ -169,6 +170,10 @@ Result<StoreFileReport> InspectSqlite(const std::string& path, StoreFileCheck ch
   if (!digests) return Fail(digests.error());
   report.collections = *std::move(digests);
   return report;
+}
+
+tl::unexpected<Error> FailUnknown(std::string_view engine) {
+  return Fail(ErrorCode::kUnsupported, "a file of the engine '" + std::string(engine) + "'");
 }
 
 }  // namespace
@@ -200,7 +205,17 @@ Result<StoreFileReport> InspectStoreFile(std::string_view engine, const std::str
                                          StoreFileCheck check, const ReadView::CopyStep& step) {
   if (engine == "lmdb") return InspectLmdb(path, check, step);
   if (engine == "sqlite") return InspectSqlite(path, check, step);
-  return Fail(ErrorCode::kUnsupported, "a file of the engine '" + std::string(engine) + "'");
+  return FailUnknown(engine);
+}
+
+Status CheckStoreStructure(std::string_view engine, const std::string& path) {
+  if (engine == "lmdb") return {};
+  if (engine != "sqlite") return FailUnknown(engine);
+  SqliteOptions options;
+  options.path = path;
+  auto db = OpenSqliteReader(options);
+  if (!db) return Fail(db.error());
+  return CheckSqlite(db->get(), path, StoreFileCheck::kQuick);
 }
 
 }  // namespace switchback

@@ -22,6 +22,7 @@ struct StoreFileReport {
 
 enum class StoreFileCheck : std::uint8_t {
   kState,     // that it opens, and where it stands; no collections in the report
+  kRecords,   // every record; for the rest see CheckStoreStructure
   kQuick,     // structure and every record
   kThorough,  // SQLite: besides, whether indexes and tables agree
 };
@@ -31,6 +32,10 @@ enum class StoreFileCheck : std::uint8_t {
 // Errors: kCorruption (with what is wrong), kNotFound, kIo, kUnsupported (engine), those of `step`.
 Result<StoreFileReport> InspectStoreFile(std::string_view engine, const std::string& path,
                                          StoreFileCheck check, const ReadView::CopyStep& step);
+
+// What kQuick adds to kRecords, for those who have two processors: SQLite's quick_check. Of LMDB
+// nothing is left, each page was walked. Errors: kCorruption, kIo, kUnsupported.
+Status CheckStoreStructure(std::string_view engine, const std::string& path);
 
 // The same digests of a snapshot that is held.
 Result<std::vector<CollectionDigest>> DigestCollections(ReadView& view, CollectionCatalog& catalog,

@@ -174,7 +174,9 @@ Status BackupWriter::WriteHalf(Role role, Half& half) {
   const std::string path = path_ + "/" + manifest.FileName();
   SB_RETURN_IF_ERROR(RunTogether(
       service_, clock_, urgency_,
-      {[&] { return HashRaw(manifest, raw_path); }, [&] { return InspectHalf(half, raw_path); },
+      {[&] { return InspectHalf(half, raw_path); },
+       [&] { return CheckStoreStructure(manifest.engine, raw_path); },
+       [&] { return HashRaw(manifest, raw_path); },
        [&] {
          return request_.is_compressed ? Compress(manifest, raw_path, path) : SyncFile(path);
        }}));
@@ -217,8 +219,8 @@ Status BackupWriter::HashRaw(BackupHalf& half, const std::string& raw_path) {
 
 Status BackupWriter::InspectHalf(Half& half, const std::string& raw_path) {
   SB_RETURN_IF_ERROR(Failpoint("backup.check"));
-  auto report =
-      InspectStoreFile(half.in_manifest.engine, raw_path, StoreFileCheck::kQuick, progress_.Step());
+  auto report = InspectStoreFile(half.in_manifest.engine, raw_path, StoreFileCheck::kRecords,
+                                 progress_.Step());
   if (!report) return Fail(WithContext(report.error(), "check the copy"));
   half.report = *std::move(report);
   half.in_manifest.collections = half.report.collections;
