@@ -281,6 +281,25 @@ class ServiceTest(BootedTest):
         self.assertEqual(self.show("Result"), "success")
         self.assertIn("healthy", self.sh(f"switchback doctor --full --data-dir {STATE}"))
 
+    def test_secrets_can_be_roots(self):
+        secrets = {"password": "a password of some length", "token": "a-token-of-some-length-0123456789"}
+        for name, secret in secrets.items():
+            self.machine.write(f"/root/{name}", secret)
+        self.sh("cd /etc/switchback && openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost "
+                "-keyout key.pem -out certificate.pem && chmod 600 /root/password /root/token key.pem && "
+                "chown switchback key.pem")
+        self.configure(bind="0.0.0.0", **{f"{name}_file": f"/run/credentials/switchback.service/{name}"
+                                          for name in secrets},
+                       tls={"certificate": "/etc/switchback/certificate.pem", "key": "/etc/switchback/key.pem"})
+        self.drop_in(*(f"LoadCredential={name}:/root/{name}" for name in secrets))
+
+        self.sh("systemctl restart switchback")
+
+        self.assertEqual(self.sh(f"REDISCLI_AUTH='{secrets['password']}' redis-cli -p 6380 --tls --insecure set k v"),
+                         "OK")
+        self.sh(f"SWITCHBACK_TOKEN={secrets['token']} switchback status --url https://localhost:8080 "
+                "--cacert /etc/switchback/certificate.pem")
+
     def test_what_lies_elsewhere_needs_a_drop_in_and_is_migrated(self):
         self.redis("set k v")
         self.sh(f"systemctl stop switchback && switchback detach --yes --data-dir {STATE}")

@@ -134,6 +134,7 @@ exec unshare --cgroup bash -ec '
   pivot_root . before
   umount -l /before
   rmdir /before
+  mount --make-rshared /
   exec env -i container=switchback-test PATH=$PATH $SYSTEMD --system systemd.unit=$TARGET'
 """
 
