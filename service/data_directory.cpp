@@ -159,14 +159,19 @@ Result<StorePaths> DataDirectory::ReadStores(const std::string& generation_path)
       !json.contains("unified") || !json["unified"].is_string()) {
     return Fail(ErrorCode::kCorruption, file + " is not readable");
   }
-  StorePaths paths{json["legacy"].get<std::string>(), json["unified"].get<std::string>()};
+  const std::string directory = Absolute(ParentDirectory(generation_path)) + "/";
+  const auto resolve = [&](std::string path) {
+    return path.empty() || path.front() == '/' ? path : directory + path;
+  };
+  StorePaths paths{resolve(json["legacy"].get<std::string>()),
+                   resolve(json["unified"].get<std::string>())};
   const auto retired = json.find("legacy_retired");
   paths.is_legacy_retired = retired != json.end() && retired->is_boolean() && retired->get<bool>();
   paths.previous = json.value("previous", std::string());
   paths.is_previous_damaged = json.value("previous_damaged", false);
   const auto take = [&](const char* name, std::vector<std::string>& list) {
     for (const auto& path : json.value(name, nlohmann::json::array())) {
-      if (path.is_string()) list.push_back(path.get<std::string>());
+      if (path.is_string()) list.push_back(resolve(path.get<std::string>()));
     }
   };
   take("kept", paths.kept);
@@ -174,11 +179,19 @@ Result<StorePaths> DataDirectory::ReadStores(const std::string& generation_path)
   return paths;
 }
 
+// Relative to the directory what is inside, so that a directory can be moved.
 Status DataDirectory::WriteStoresOf(const std::string& generation, const StorePaths& paths) const {
-  nlohmann::ordered_json json{{"legacy", paths.legacy}, {"unified", paths.unified}};
+  const auto place = [&](const std::string& path) {
+    return IsInside(path) ? path.substr(Absolute(path_).size() + 1) : path;
+  };
+  const auto places = [&](std::vector<std::string> list) {
+    for (std::string& path : list) path = place(path);
+    return list;
+  };
+  nlohmann::ordered_json json{{"legacy", place(paths.legacy)}, {"unified", place(paths.unified)}};
   if (paths.is_legacy_retired) json["legacy_retired"] = true;
-  if (!paths.kept.empty()) json["kept"] = paths.kept;
-  if (!paths.former.empty()) json["former"] = paths.former;
+  if (!paths.kept.empty()) json["kept"] = places(paths.kept);
+  if (!paths.former.empty()) json["former"] = places(paths.former);
   if (!paths.previous.empty()) json["previous"] = paths.previous;
   if (paths.is_previous_damaged) json["previous_damaged"] = true;
   return WriteFileAtomically(PathOf(generation) + "/stores.json", json.dump(2) + "\n");

@@ -1,9 +1,11 @@
 // The data directory: who owns it, which generation is in use, where its stores are.
 //
-//   LOCK                  held by the one process that may use the directory (I8); contains its pid
-//   CURRENT               name of the generation in use; its rename is the only commit point of a
-//   restore DETACHED              present after a detach: the directory is spent gen-1/stores.json
-//   where the stores are, when not inside gen-1/legacy/  gen-1/unified.sqlite  gen-1/log/
+// LOCK: held by the one process that may use the directory (I8); contains its pid.
+// CURRENT: name of the generation in use; its rename is the only commit point of a restore.
+// DETACHED: there after a detach: the directory is spent.
+// gen-1/: legacy/, unified.sqlite and log/, unless stores.json says that the stores are elsewhere.
+//
+// Everything in it is named relative to it: a stopped directory can be moved.
 #pragma once
 
 #include <string>

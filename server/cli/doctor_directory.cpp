@@ -3,7 +3,6 @@
 #include <sys/statvfs.h>
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "common/file.hpp"
@@ -14,6 +13,7 @@
 #include "server/cli/lock_owner.hpp"
 #include "server/cli/output.hpp"
 #include "server/endpoints.hpp"
+#include "service/data_directory.hpp"
 
 namespace switchback {
 namespace {
@@ -94,25 +94,14 @@ bool ExamineGeneration(DoctorFacts& facts, std::vector<Finding>& findings) {
 void FindStores(DoctorFacts& facts, std::vector<Finding>& findings) {
   facts.legacy_path = facts.generation_path + "/legacy";
   facts.unified_path = facts.generation_path + "/unified.sqlite";
-  const std::string path = facts.generation_path + "/stores.json";
-  auto content = ReadWholeFile(path, kSmallFileBytesMax);
-  if (!content) return;
-  auto stores = ParseStrictJson(*content);
-  const auto text = [&](const char* name) -> std::optional<std::string> {
-    if (!stores || !stores->is_object()) return std::nullopt;
-    const auto member = stores->find(name);
-    if (member == stores->end() || !member->is_string()) return std::nullopt;
-    return member->get<std::string>();
-  };
-  const auto legacy = text("legacy");
-  const auto unified = text("unified");
-  if (!legacy || !unified) {
-    findings.push_back({Severity::kProblem, "stores", path + " is not readable",
+  const auto stores = DataDirectory::ReadStores(facts.generation_path);
+  if (stores) {
+    facts.legacy_path = stores->legacy;
+    facts.unified_path = stores->unified;
+  } else if (stores.error().code != ErrorCode::kNotFound) {
+    findings.push_back({Severity::kProblem, "stores", stores.error().message,
                         "write it again: {\"legacy\": PATH, \"unified\": PATH}"});
-    return;
   }
-  facts.legacy_path = *legacy;
-  facts.unified_path = *unified;
 }
 
 void ExamineSpace(const std::string& path, std::vector<Finding>& findings) {

@@ -205,7 +205,7 @@ class Server:
     def store_paths(self):
         generation = (self.data / "CURRENT").read_text().strip()
         paths = json.loads((self.data / generation / "stores.json").read_text())
-        return paths["legacy"], paths["unified"]
+        return str(self.data / paths["legacy"]), str(self.data / paths["unified"])
 
     def contents(self):
         """Of both stores. Only after a stop."""

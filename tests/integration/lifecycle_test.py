@@ -1,6 +1,8 @@
 """Starting, stopping, adopting, letting go; and clients that do not read."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -76,6 +78,29 @@ class Stopping(harness.ServerTest):
             server.start()
             self.assertEqual(server.redis().dbsize(), 1000)
             self.assertEqual(server.effective(), 50, "the flags file is the truth")
+
+    def test_a_stopped_directory_can_be_moved(self):
+        server = self.server().start()
+        server.redis().mset({f"k{i}": i for i in range(1000)})
+        server.route(50)
+        backup = server.cli("backup", "create", "--data-dir", server.data, "--json").stdout.splitlines()[-1]
+        server.cli("restore", json.loads(backup)["id"], "--data-dir", server.data, "--yes")
+        self.assertEqual(server.stop(), 0, server.log_tail())
+        before = server.contents()
+
+        moved = self.server("moved")
+        moved.data.parent.mkdir(exist_ok=True)
+        shutil.move(server.data, moved.data)
+        moved.start()
+
+        self.assertEqual(moved.redis().dbsize(), 1000)
+        self.assertEqual(moved.effective(), 50)
+        moved.cli("restore", "--undo", "--data-dir", moved.data, "--yes")
+        self.assertEqual(moved.redis().dbsize(), 1000)
+        self.assertEqual(moved.stop(), 0, moved.log_tail())
+        self.assertEqual(moved.contents(), before)
+        self.assertFalse(server.data.exists(), "nothing is made where it was")
+        self.assertEqual(moved.cli("doctor", "--data-dir", moved.data).returncode, 0)
 
     def test_an_idle_server_stops_at_once_though_clients_are_connected(self):
         server = self.server().start()

@@ -91,6 +91,23 @@ TEST_F(DataDirectoryTest, StoresAreRememberedAndOthersRefused) {
   EXPECT_TRUE(FailsWith(directory.ResolveStores({}), ErrorCode::kCorruption));
 }
 
+TEST_F(DataDirectoryTest, StoresInsideMoveWithTheDirectory) {
+  {
+    DataDirectory directory = Must(DataDirectory::Open(path_));
+    Must(directory.RememberStores({dir_.File("env"), path_ + "/gen-1/unified.sqlite",
+                                   false, {path_ + "/gen-1/legacy"}}));
+  }
+  const std::string elsewhere = dir_.File("elsewhere");
+  std::filesystem::rename(path_, elsewhere);
+
+  const DataDirectory directory = Must(DataDirectory::Open(elsewhere));
+  const StorePaths paths = Must(directory.ResolveStores({}));
+
+  EXPECT_EQ(paths.legacy, dir_.File("env"));
+  EXPECT_EQ(paths.unified, elsewhere + "/gen-1/unified.sqlite");
+  EXPECT_EQ(paths.kept, std::vector<std::string>{elsewhere + "/gen-1/legacy"});
+}
+
 TEST_F(DataDirectoryTest, OnlyWhatNobodyMayWantBackIsUnused) {
   auto directory = Must(DataDirectory::Open(path_));
   for (const char* name : {"gen-2", "gen-3", "gen-4", "gen-5"})
