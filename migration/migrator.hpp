@@ -161,6 +161,8 @@ class Migrator {
     std::string reason;
   };
   [[nodiscard]] std::optional<Trigger> PassedLimit(const ServiceStatus& status) SB_REQUIRES(mutex_);
+  [[nodiscard]] std::optional<Trigger> TooManyInvalid() const SB_REQUIRES(mutex_);
+  void RollBackFor(const Trigger& trigger) SB_REQUIRES(mutex_);
   [[nodiscard]] bool IsOutOfReach(const ServiceStatus& status) const SB_REQUIRES(mutex_);
 
   DbService& service_;

@@ -106,8 +106,11 @@ void Migrator::TickCopying(const ServiceStatus& status) {
   if (!is_backed_up || !*is_backed_up) return;
   CountActiveTime();
   const FollowerStatus& target = status.followers[Index(record_.target)];
-  if (target.state == FollowerState::kInSync && target.collections == record_.collections)
-    return CopyDone();
+  if (target.state == FollowerState::kInSync && target.collections == record_.collections) {
+    // A short copy begins and ends between two ticks.
+    const auto trigger = TooManyInvalid();
+    return trigger ? RollBackFor(*trigger) : CopyDone();
+  }
   if (auto forgotten = ForgetOtherSet(status); !forgotten)
     LogWarning("migration: {}", forgotten.error().message);
   // One that fails while it is filled comes back by itself; one that failed before is filled anew.
@@ -182,15 +185,22 @@ bool Migrator::IsOutOfReach(const ServiceStatus& status) const {
   return is_source_sick || is_target_sick;
 }
 
+std::optional<Migrator::Trigger> Migrator::TooManyInvalid() const {
+  if (!progress_ || !invalid_) return std::nullopt;
+  const std::uint64_t total = progress_->Figures().records_total;
+  const std::uint64_t invalid = invalid_->count();
+  const double share_max = record_.settings.invalid_share_max;
+  if (total == 0 || static_cast<double>(invalid) <= static_cast<double>(total) * share_max)
+    return std::nullopt;
+  return Trigger{"invalid-records",
+                 fmt::format("{} of {} records are invalid, the limit is {:.6g} %", invalid, total,
+                             share_max * 100)};
+}
+
 std::optional<Migrator::Trigger> Migrator::PassedLimit(const ServiceStatus& status) {
+  if (auto trigger = TooManyInvalid()) return trigger;
   const MigrationSettings& settings = record_.settings;
   const BackfillFigures figures = progress_ ? progress_->Figures() : BackfillFigures{};
-  const auto total = static_cast<double>(figures.records_total);
-  const std::uint64_t invalid = invalid_ ? invalid_->count() : 0;
-  if (total > 0 && static_cast<double>(invalid) > total * settings.invalid_share_max)
-    return Trigger{"invalid-records",
-                   fmt::format("{} of {} records are invalid, the limit is {:.6g} %", invalid,
-                               figures.records_total, settings.invalid_share_max * 100)};
   const SteadyTime now = clock_.Now();
   if (!IsOutOfReach(status)) out_of_reach_since_.reset();
   if (IsOutOfReach(status) && !out_of_reach_since_) out_of_reach_since_ = now;
@@ -218,10 +228,12 @@ std::optional<Migrator::Trigger> Migrator::PassedLimit(const ServiceStatus& stat
 }
 
 void Migrator::CheckLimits(const ServiceStatus& status) {
-  const auto trigger = PassedLimit(status);
-  if (!trigger) return;
-  if (auto begun = BeginRollback(record_, trigger->name, "switchback", trigger->reason); !begun)
-    LogError("migration: cannot roll back ({}): {}", trigger->reason, begun.error().message);
+  if (const auto trigger = PassedLimit(status)) RollBackFor(*trigger);
+}
+
+void Migrator::RollBackFor(const Trigger& trigger) {
+  if (auto begun = BeginRollback(record_, trigger.name, "switchback", trigger.reason); !begun)
+    LogError("migration: cannot roll back ({}): {}", trigger.reason, begun.error().message);
 }
 
 bool Migrator::TickCompleting(const ServiceStatus& status) {

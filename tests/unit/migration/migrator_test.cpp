@@ -597,6 +597,18 @@ TEST_F(MigratorTest, TooManyInvalidRecordsRollItBack) {
   EXPECT_EQ(test::Must(journal_->CountFindings(InvalidRecords::kList)), 10u);  // stay to be seen
 }
 
+TEST_F(MigratorTest, TooManyInvalidRecordsRollBackACopyThatEndedBeforeSomebodyLooked) {
+  options_.rules = test::Must(ValidationRules::Parse(R"({"a": {"format": "json"}})"));
+  Migrator& migrator = FinishFill();
+
+  migrator.Tick();
+  migrator.Tick();
+
+  const MigrationStatus status = migrator.GetStatus();
+  EXPECT_EQ(status.state, "rolled-back");
+  EXPECT_NE(status.last_result.find("30 of 30 records are invalid"), std::string::npos);
+}
+
 TEST_F(MigratorTest, AFewInvalidRecordsAreCopiedAndListed) {
   options_.rules = test::Must(ValidationRules::Parse(R"({"a": {"value_bytes_max": 1}})"));
   service_.world.Write({PutOf("a", "long", "too long")});
