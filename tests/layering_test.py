@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Includes point down only (docs/architecture.md, "Layers"), and no files include each other."""
+"""Includes point down only (docs/architecture.md, "Layers"), no files include each other, and a name means one thing: two
+classes of one name make functions of the same symbol, of which the linker takes either, without a word."""
 
 import pathlib
 import re
@@ -53,6 +54,30 @@ def cycles(pairs):
     return [file for file in sorted(edges) if file in reachable(file)]
 
 
+NAMESPACE = re.compile(r"^namespace ([\w:]*) ?\{")
+CLASS = re.compile(r"^(?:struct|class)\s+(?:alignas\(\w+\)\s+)?(\w+)(?:\s+final)?\s*(?::(?!:)[^;{]*)?\{")
+
+
+def classes(text):
+    """Qualified names of the classes that other files could see, wherever they are defined."""
+    within = []
+    for line in text.splitlines():
+        if begun := NAMESPACE.match(line):
+            within.append(begun[1])
+        elif re.match(r"\}  // namespace", line):
+            within.pop()
+        elif (found := CLASS.match(line)) and "" not in within:
+            yield "::".join(within + [found[1]])
+
+
+def ambiguous(texts):
+    places = {}
+    for file, text in texts:
+        for name in classes(text):
+            places.setdefault(name, []).append(str(file))
+    return {name: files for name, files in places.items() if len(files) > 1}
+
+
 class Layering(unittest.TestCase):
     def test_includes_point_down_only(self):
         self.assertEqual(list(upward(includes())), [])
@@ -68,7 +93,17 @@ class Layering(unittest.TestCase):
         lost = [f"{f} includes {t}" for f, t in includes() if not (ROOT / t).is_file()]
         self.assertEqual(lost, [])
 
+    def test_a_name_means_one_class(self):
+        files = [file for layer in LAYERS for file in sorted((ROOT / layer).rglob("*.[ch]pp"))]
+        texts = [(file.relative_to(ROOT), file.read_text(encoding="utf-8")) for file in files]
+        self.assertGreater(sum(len(list(classes(text))) for _, text in texts), 300)
+        self.assertEqual(ambiguous(texts), {})
+
     def test_it_would_notice(self):
+        text = "namespace switchback {\nstruct A {\n};\n%s}  // namespace switchback\n"
+        own = "namespace {\nclass B final : public A {\n};\n}  // namespace\n"
+        self.assertEqual(ambiguous([("a.hpp", text % own), ("b.hpp", text % own)]),
+                         {"switchback::A": ["a.hpp", "b.hpp"]})
         pairs = [(pathlib.PurePosixPath(f), pathlib.PurePosixPath(t)) for f, t in (
             ("flags/a.cpp", "backends/b.hpp"), ("service/a.cpp", "bench/x.hpp"),
             ("server/http/a.hpp", "server/resp/b.hpp"), ("server/resp/b.hpp", "server/http/a.hpp"),

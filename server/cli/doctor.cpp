@@ -9,7 +9,7 @@
 namespace switchback {
 namespace {
 
-bool IsProblem(const Finding& finding) {
+bool IsProblem(const DoctorFinding& finding) {
   return finding.severity == Severity::kProblem;
 }
 
@@ -53,7 +53,7 @@ bool Diagnosis::is_healthy() const {
   return !has_repair && std::none_of(findings.begin(), findings.end(), IsProblem);
 }
 
-void ExamineBackups(const RescueExamination& found, std::vector<Finding>& findings) {
+void ExamineBackups(const RescueExamination& found, std::vector<DoctorFinding>& findings) {
   if (!found.backups_problem.empty())
     findings.push_back({Severity::kWarning, "backups", found.backups_problem, ""});
   for (const RescueBackup& backup : found.backups) {

@@ -20,7 +20,7 @@ enum class Severity : std::uint8_t {
 };
 const char* SeverityName(Severity severity);  // "ok" "note" "warning" "problem"
 
-struct Finding {
+struct DoctorFinding {
   Severity severity = Severity::kOk;
   std::string check;   // what was looked at: "lock", "log", "legacy"
   std::string text;    // what was found
@@ -43,19 +43,19 @@ struct DoctorFacts {
 
 // Directory, modes, lock, generation, where the stores are. False when there is nothing to look at
 // further.
-bool ExamineDirectory(DoctorFacts& facts, std::vector<Finding>& findings);
+bool ExamineDirectory(DoctorFacts& facts, std::vector<DoctorFinding>& findings);
 // Flags file, endpoints file, free space.
 void ExamineSurroundings(const std::string& flags_path, const DoctorFacts& facts,
-                         std::vector<Finding>& findings);
+                         std::vector<DoctorFinding>& findings);
 // Reads every batch of the log.
-void ExamineLog(DoctorFacts& facts, std::vector<Finding>& findings);
+void ExamineLog(DoctorFacts& facts, std::vector<DoctorFinding>& findings);
 // Opens both stores for reading: their state, their versions' known faults. With `is_deep` every
 // page of the SQLite file is checked as well.
-void ExamineStores(const DoctorFacts& facts, bool is_deep, std::vector<Finding>& findings);
+void ExamineStores(const DoctorFacts& facts, bool is_deep, std::vector<DoctorFinding>& findings);
 // The same when nobody has the stores and each of their records was read.
 void ExamineIdleStores(const DoctorFacts& facts, const RescueExamination& found,
-                       std::vector<Finding>& findings);
-void ExamineBackups(const RescueExamination& found, std::vector<Finding>& findings);
+                       std::vector<DoctorFinding>& findings);
+void ExamineBackups(const RescueExamination& found, std::vector<DoctorFinding>& findings);
 
 struct DoctorRequest {
   std::string data_dir;
@@ -67,7 +67,7 @@ struct DoctorRequest {
 
 struct Diagnosis {
   DoctorFacts facts;
-  std::vector<Finding> findings;
+  std::vector<DoctorFinding> findings;
   // Nobody has the directory: what is intact, and what can be done.
   std::optional<RescueExamination> examination;
   std::vector<RescueProposal> proposals;

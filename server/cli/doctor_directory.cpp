@@ -31,7 +31,7 @@ std::optional<struct stat> Stat(const std::string& path) {
 }
 
 void ExamineModes(const std::string& path, const std::string& check, mode_t bits_wrong,
-                  std::vector<Finding>& findings) {
+                  std::vector<DoctorFinding>& findings) {
   const auto info = Stat(path);
   if (!info) return;
   const mode_t mode = info->st_mode & 07777;
@@ -46,7 +46,7 @@ void ExamineModes(const std::string& path, const std::string& check, mode_t bits
   }
 }
 
-void ExamineLock(DoctorFacts& facts, std::vector<Finding>& findings) {
+void ExamineLock(DoctorFacts& facts, std::vector<DoctorFinding>& findings) {
   const std::string path = facts.data_dir + "/LOCK";
   const auto owner = LockOwner(path);
   facts.is_owned = owner.has_value();
@@ -69,7 +69,7 @@ void ExamineLock(DoctorFacts& facts, std::vector<Finding>& findings) {
 }
 
 // The generation in use; false when it is not there.
-bool ExamineGeneration(DoctorFacts& facts, std::vector<Finding>& findings) {
+bool ExamineGeneration(DoctorFacts& facts, std::vector<DoctorFinding>& findings) {
   auto current = ReadWholeFile(facts.data_dir + "/CURRENT", kSmallFileBytesMax);
   if (!current) {
     findings.push_back({Severity::kProblem, "generation",
@@ -91,7 +91,7 @@ bool ExamineGeneration(DoctorFacts& facts, std::vector<Finding>& findings) {
 }
 
 // Where the stores are: inside the generation unless the directory remembers otherwise.
-void FindStores(DoctorFacts& facts, std::vector<Finding>& findings) {
+void FindStores(DoctorFacts& facts, std::vector<DoctorFinding>& findings) {
   facts.legacy_path = facts.generation_path + "/legacy";
   facts.unified_path = facts.generation_path + "/unified.sqlite";
   const auto stores = DataDirectory::ReadStores(facts.generation_path);
@@ -104,7 +104,7 @@ void FindStores(DoctorFacts& facts, std::vector<Finding>& findings) {
   }
 }
 
-void ExamineSpace(const std::string& path, std::vector<Finding>& findings) {
+void ExamineSpace(const std::string& path, std::vector<DoctorFinding>& findings) {
   struct statvfs info {};
   if (::statvfs(path.c_str(), &info) != 0) return;
   const std::uint64_t free_bytes = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
@@ -115,7 +115,7 @@ void ExamineSpace(const std::string& path, std::vector<Finding>& findings) {
                       severity == Severity::kOk ? "" : "make space: a full disk refuses writes"});
 }
 
-void ExamineFlags(const std::string& path, std::vector<Finding>& findings) {
+void ExamineFlags(const std::string& path, std::vector<DoctorFinding>& findings) {
   auto flags = LoadFlagFile(path);
   if (!flags && flags.error().code == ErrorCode::kNotFound) {
     findings.push_back({Severity::kOk, "flags", path + " is not there: legacy answers", ""});
@@ -139,7 +139,7 @@ void ExamineFlags(const std::string& path, std::vector<Finding>& findings) {
 
 }  // namespace
 
-bool ExamineDirectory(DoctorFacts& facts, std::vector<Finding>& findings) {
+bool ExamineDirectory(DoctorFacts& facts, std::vector<DoctorFinding>& findings) {
   const auto info = Stat(facts.data_dir);
   if (!info || !S_ISDIR(info->st_mode)) {
     findings.push_back({Severity::kProblem, "directory", facts.data_dir + " is not a directory",
@@ -160,7 +160,7 @@ bool ExamineDirectory(DoctorFacts& facts, std::vector<Finding>& findings) {
 }
 
 void ExamineSurroundings(const std::string& flags_path, const DoctorFacts& facts,
-                         std::vector<Finding>& findings) {
+                         std::vector<DoctorFinding>& findings) {
   ExamineFlags(flags_path, findings);
   ExamineSpace(facts.data_dir, findings);
   const auto here = Stat(facts.data_dir);

@@ -47,7 +47,7 @@ Result<LogFileHeader> ReadHeader(const std::string& path) {
   return reader->header();
 }
 
-void AddProblem(std::vector<Finding>& findings, std::string text) {
+void AddProblem(std::vector<DoctorFinding>& findings, std::string text) {
   findings.push_back({Severity::kProblem, "log", std::move(text),
                       "acknowledged writes may be missing: without a server on the directory the "
                       "doctor says what can be done"});
@@ -55,7 +55,7 @@ void AddProblem(std::vector<Finding>& findings, std::string text) {
 
 }  // namespace
 
-void ExamineLog(DoctorFacts& facts, std::vector<Finding>& findings) {
+void ExamineLog(DoctorFacts& facts, std::vector<DoctorFinding>& findings) {
   const auto paths = LogFiles(facts.generation_path + "/log");
   if (paths.empty()) {
     findings.push_back({Severity::kNote, "log", "there is no commit log yet", ""});

@@ -138,7 +138,7 @@ Json SalvageJson(const SalvageReport& salvage) {
 }  // namespace
 
 void PrintDiagnosis(const Diagnosis& diagnosis) {
-  for (const Finding& finding : diagnosis.findings) {
+  for (const DoctorFinding& finding : diagnosis.findings) {
     std::string name = SeverityName(finding.severity);
     name.resize(8, ' ');
     std::cout << name << finding.check << ": " << finding.text << "\n";
@@ -176,7 +176,7 @@ void PrintOutcome(const RescueProposal& proposal, const RescueOutcome& outcome) 
 
 Json DiagnosisJson(const Diagnosis& diagnosis) {
   Json list = Json::array();
-  for (const Finding& finding : diagnosis.findings)
+  for (const DoctorFinding& finding : diagnosis.findings)
     list.push_back({{"severity", SeverityName(finding.severity)},
                     {"check", finding.check},
                     {"text", finding.text},

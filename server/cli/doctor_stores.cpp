@@ -140,7 +140,7 @@ std::string DescribeState(const std::optional<StoreState>& state) {
 
 // Whether store and log fit together: the log must hold everything that the store has not applied.
 void CompareWithLog(const std::string& role, const StoreState& state, const DoctorFacts& facts,
-                    std::vector<Finding>& findings) {
+                    std::vector<DoctorFinding>& findings) {
   // A running server moves all three on while we look at one after the other.
   if (facts.is_owned || state.log_id.empty() || facts.log_id.empty()) return;
   if (state.log_id != facts.log_id) {
@@ -160,7 +160,7 @@ void CompareWithLog(const std::string& role, const StoreState& state, const Doct
 }
 
 void ExamineStore(Role role, const std::string& path, const Result<StoreFacts>& store,
-                  const DoctorFacts& facts, std::vector<Finding>& findings) {
+                  const DoctorFacts& facts, std::vector<DoctorFinding>& findings) {
   const std::string name = RoleName(role);
   if (!store) {
     findings.push_back({Severity::kProblem, name, store.error().message,
@@ -179,7 +179,7 @@ void ExamineStore(Role role, const std::string& path, const Result<StoreFacts>& 
                         "switchback migrate start, since unified differs from it"});
 }
 
-void ExamineVersions(std::vector<Finding>& findings) {
+void ExamineVersions(std::vector<DoctorFinding>& findings) {
   int major_version = 0, minor_version = 0, patch = 0;
   mdb_version(&major_version, &minor_version, &patch);
   const bool has_bug = IsSingleWriterRuleNeeded(sqlite3_libversion_number());
@@ -196,7 +196,7 @@ void ExamineVersions(std::vector<Finding>& findings) {
 }  // namespace
 
 void ExamineIdleStores(const DoctorFacts& facts, const RescueExamination& found,
-                       std::vector<Finding>& findings) {
+                       std::vector<DoctorFinding>& findings) {
   ExamineVersions(findings);
   for (const Role role : kRoles) {
     const RescueStore& store = found.store(role);
@@ -217,7 +217,7 @@ void ExamineIdleStores(const DoctorFacts& facts, const RescueExamination& found,
   }
 }
 
-void ExamineStores(const DoctorFacts& facts, bool is_deep, std::vector<Finding>& findings) {
+void ExamineStores(const DoctorFacts& facts, bool is_deep, std::vector<DoctorFinding>& findings) {
   ExamineVersions(findings);
   if (Exists(facts.legacy_path)) {
     ExamineStore(Role::kLegacy, facts.legacy_path, ReadLmdb(facts.legacy_path), facts, findings);

@@ -383,13 +383,13 @@ HttpResponse ControlPlane::Handle(const HttpRequest& request) const {
 }
 
 HttpResponse ControlPlane::Answer(const HttpRequest& request, const std::string& id) const {
-  const Router::Found found = router_.Find(request.method, request.path);
-  const auto* match = std::get_if<Router::Match>(&found);
+  const HttpRouter::Found found = router_.Find(request.method, request.path);
+  const auto* match = std::get_if<HttpRouter::Match>(&found);
   // Access first: without the token nobody learns which paths there are.
   Principal principal;
   if (auto refusal = CheckAccess(request, match == nullptr ? nullptr : match->route, principal))
     return *std::move(refusal);
-  if (const auto* wrong = std::get_if<Router::WrongMethod>(&found)) {
+  if (const auto* wrong = std::get_if<HttpRouter::WrongMethod>(&found)) {
     auto response = ProblemResponse(405, "method-not-allowed",
                                     "this path answers to " + wrong->allow + " only");
     response.headers.emplace_back("Allow", wrong->allow);
@@ -410,7 +410,7 @@ HttpResponse ControlPlane::Answer(const HttpRequest& request, const std::string&
   return response;
 }
 
-HttpResponse ControlPlane::Act(const HttpRequest& request, const Router::Match& match,
+HttpResponse ControlPlane::Act(const HttpRequest& request, const HttpRouter::Match& match,
                                const Principal& principal) const {
   const Route& route = *match.route;
   if (route.is_about_caller) return HandleWhoAmI(principal, router_.routes());
@@ -430,8 +430,8 @@ HttpResponse ControlPlane::Act(const HttpRequest& request, const Router::Match& 
 }
 
 HttpAdmission ControlPlane::Admit(const HttpRequest& head) const {
-  const Router::Found found = router_.Find(head.method, head.path);
-  const auto* match = std::get_if<Router::Match>(&found);
+  const HttpRouter::Found found = router_.Find(head.method, head.path);
+  const auto* match = std::get_if<HttpRouter::Match>(&found);
   if (match == nullptr) return {};
   HttpAdmission admission;
   admission.body_bytes_max = match->route->body_bytes_max;
@@ -446,8 +446,8 @@ HttpAdmission ControlPlane::Admit(const HttpRequest& head) const {
 }
 
 bool ControlPlane::MayBlock(const HttpRequest& request) const {
-  const Router::Found found = router_.Find(request.method, request.path);
-  const auto* match = std::get_if<Router::Match>(&found);
+  const HttpRouter::Found found = router_.Find(request.method, request.path);
+  const auto* match = std::get_if<HttpRouter::Match>(&found);
   return match != nullptr && match->route->may_block;
 }
 

@@ -81,7 +81,7 @@ class ControlPlane {
   void ReleaseSessions() { sessions_.Close(); }
 
   // The table of routes, for whoever checks a description of the interface against it.
-  [[nodiscard]] const Router& router() const { return router_; }
+  [[nodiscard]] const HttpRouter& router() const { return router_; }
 
  private:
   [[nodiscard]] std::optional<HttpResponse> CheckSafeMode(const Route& route) const;
@@ -91,7 +91,7 @@ class ControlPlane {
                                                         Principal& principal) const;
   [[nodiscard]] HttpResponse Answer(const HttpRequest& request, const std::string& id) const;
   // Of a request that is let in.
-  [[nodiscard]] HttpResponse Act(const HttpRequest& request, const Router::Match& match,
+  [[nodiscard]] HttpResponse Act(const HttpRequest& request, const HttpRouter::Match& match,
                                  const Principal& principal) const;
 
   const ControlPlaneParts parts_;
@@ -99,7 +99,7 @@ class ControlPlane {
   const RecordParts records_;
   const AccessPolicy access_;
   std::atomic<bool> is_stopping_{false};
-  const Router router_;
+  const HttpRouter router_;
 };
 
 }  // namespace switchback

@@ -50,7 +50,7 @@ void Append(std::string& list, std::string_view method) {
 
 }  // namespace
 
-Router::Found Router::Find(std::string_view method, std::string_view path) const {
+HttpRouter::Found HttpRouter::Find(std::string_view method, std::string_view path) const {
   const std::string_view wanted = method == "HEAD" ? std::string_view("GET") : method;
   std::string allow;
   for (const Route& route : routes_) {

@@ -35,7 +35,7 @@ struct Route {
 };
 
 // Immutable after construction; any thread may call it.
-class Router {
+class HttpRouter {
  public:
   struct Match {
     const Route* route;  // valid as long as the router
@@ -47,7 +47,7 @@ class Router {
   struct NoRoute {};
   using Found = std::variant<Match, WrongMethod, NoRoute>;
 
-  explicit Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
+  explicit HttpRouter(std::vector<Route> routes) : routes_(std::move(routes)) {}
 
   // A path that cannot be decoded (a stray '%', an encoded NUL but in a record's key) matches
   // nothing.
