@@ -1,8 +1,8 @@
 // Backups made, checked, kept, deleted and gone back to, from the browser.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, load, open, Resp, Server, until } from "./harness.mjs";
+import { load, open, Resp, until, withSeededServer } from "./harness.mjs";
 
 let server, browser;
 const list = async () => (await server.get("/v1/backups")).backups;
@@ -19,15 +19,7 @@ async function write(key) {
   client.close();
 }
 
-before(async () => {
-  server = await new Server().start();
-  await server.seed();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+withSeededServer((made) => ({ server, browser } = made));
 
 test("makes one with a note, and shows it when it is done", async () => {
   const page = await open(browser, server);

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
@@ -329,4 +330,19 @@ export async function accessibility(page) {
           .slice(0, 4)
           .join("; ")}`,
     );
+}
+
+// For a file of tests: `take` is given a server with data, and a browser, before the first one; both end after the last.
+export function withSeededServer(take) {
+  let server, browser;
+  before(async () => {
+    server = await new Server().start();
+    await server.seed();
+    browser = await launch();
+    take({ server, browser });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.remove();
+  });
 }

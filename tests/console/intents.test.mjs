@@ -1,19 +1,11 @@
 // What was confirmed is done once, whatever becomes of the connection.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { isDoneOnce, launch, open, Server } from "./harness.mjs";
+import { isDoneOnce, open, withSeededServer } from "./harness.mjs";
 
 let server, browser;
-before(async () => {
-  server = await new Server().start();
-  await server.seed();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+withSeededServer((made) => ({ server, browser } = made));
 
 const count = async () => (await server.get("/v1/backups")).count;
 const LOST = "The connection was lost before there was an answer.";

@@ -1,21 +1,13 @@
 // Everything by the keyboard alone.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, open, Server, until } from "./harness.mjs";
+import { open, until, withSeededServer } from "./harness.mjs";
 
 let server, browser;
 const focused = (page) =>
   page.evaluate(() => `${document.activeElement.tagName} ${document.activeElement.textContent.slice(0, 40)}`.trim());
-before(async () => {
-  server = await new Server().start();
-  await server.seed();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+withSeededServer((made) => ({ server, browser } = made));
 
 test("from the first Tab to a rollback that is done", async () => {
   await server.route(50);

@@ -1,21 +1,13 @@
 // Migration, rollout, schema, flags and history, from the browser.
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { FLAG, launch, load, open, Resp, Server, until } from "./harness.mjs";
+import { FLAG, load, open, Resp, until, withSeededServer } from "./harness.mjs";
 
 let server, browser;
 const migration = () => server.get("/v1/migration");
-before(async () => {
-  server = await new Server().start();
-  await server.seed();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+withSeededServer((made) => ({ server, browser } = made));
 
 test("a copy is taken back only on the right word, then made anew with a throttle and compared", async () => {
   await server.route(0);

@@ -1,19 +1,11 @@
 // From what happened to what to tell, once by the flag and once to a moment.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { accessibility, launch, open, Resp, Server, until } from "./harness.mjs";
+import { accessibility, open, Resp, until, withSeededServer } from "./harness.mjs";
 
 let server, browser;
-before(async () => {
-  server = await new Server().start();
-  await server.seed();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+withSeededServer((made) => ({ server, browser } = made));
 
 async function throughChecks(page, kind) {
   await page.show("recovery");

@@ -1,22 +1,14 @@
 // The way back by the flag, from the browser, while clients read and write.
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, load, open, Server, until } from "./harness.mjs";
+import { load, open, Server, until, withSeededServer } from "./harness.mjs";
 
 let server, browser;
 const effective = async () => (await server.get("/v1/status")).routing.effective_percentage;
 
-before(async () => {
-  server = await new Server().start();
-  await server.seed();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+withSeededServer((made) => ({ server, browser } = made));
 
 test("a wrong text does nothing", async () => {
   await server.route(50);
